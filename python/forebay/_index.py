@@ -1,0 +1,412 @@
+"""The index: written and searched at the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from forebay import _core
+from forebay._arguments import (
+    MAX_POSITION,
+    FilterLike,
+    PositionsLike,
+    checked_range,
+    choice,
+    count,
+    number,
+    positions_of,
+    row_filter,
+)
+from forebay._errors import InvalidArgumentError, InvalidTypeError
+from forebay._model import Model
+from forebay._results import (
+    IndexStats,
+    InsertReport,
+    MemoryUsage,
+    Positions,
+    as_pyarrow,
+    hits_batch,
+)
+from forebay._vectors import Floats, VectorsLike, as_queries, as_vectors, check_dim
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+OnBadVectors: TypeAlias = Literal["error", "drop", "fill"]
+Codes: TypeAlias = npt.NDArray[np.uint8]
+DistanceRange: TypeAlias = tuple[float | None, float | None]
+
+
+class Index:
+    """An in-memory IVF-PQ index that is searched while it is written.
+
+    Parameters
+    ----------
+    model : Model
+    keep_vectors : bool
+        Keep the raw vectors beside the codes (4 x dim bytes a row), for `refine_factor`.
+    capacity : int
+        Rows that each partition's first piece of memory has room for. Later ones grow.
+    on_bad_vectors : {"error", "drop", "fill"}
+        What `insert` does with vectors that are null, NaN, infinite, too long (a squared norm
+        of 2^124 or more), or zero under cosine: insert nothing and say which row is bad; leave
+        the row out and count it; or index fill_value in every dimension instead.
+    fill_value : float
+        With "fill"; it must itself make a good vector.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidTypeError
+        An argument is wrong.
+    UnsupportedError
+        The CPU lacks AVX2 or FMA.
+
+    Notes
+    -----
+    Thread safety: one writer, any number of readers. `insert` may run at the same time as every
+    other method; a second `insert` at the same time raises FailedPreconditionError, so put a
+    lock around inserts that come from several threads. A search sees all of an insert or nothing
+    of it. The GIL is released while vectors are inserted or searched for.
+    """
+
+    __slots__ = ("_keep_vectors", "_model", "_native", "_on_bad_vectors")
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        keep_vectors: bool = True,
+        capacity: int = 64,
+        on_bad_vectors: OnBadVectors = "error",
+        fill_value: float = 0.0,
+    ) -> None:
+        if not isinstance(model, Model):
+            raise InvalidTypeError(f"model must be a forebay.Model; got {model!r}")
+        self._model = model
+        self._keep_vectors = bool(keep_vectors)
+        self._on_bad_vectors = choice("on_bad_vectors", on_bad_vectors, ("error", "drop", "fill"))
+        self._native = _core.Index(
+            model.native,
+            keep_vectors=self._keep_vectors,
+            capacity=count("capacity", capacity, 1),
+            on_bad_vectors=on_bad_vectors,
+            fill_value=number("fill_value", fill_value),
+        )
+
+    # --- Writing ---------------------------------------------------------------------------
+
+    def insert(
+        self,
+        vectors: VectorsLike,
+        row_positions: PositionsLike | None = None,
+        *,
+        column: str | None = None,
+        num_threads: int = 1,
+    ) -> InsertReport:
+        """Index vectors; every search that starts after this returns sees them.
+
+        Inserting a position again changes nothing and is counted: the first vector stays, so an
+        insert may be repeated after a failure elsewhere.
+
+        Parameters
+        ----------
+        vectors : array_like of float, shape [num_rows, dim], or Arrow
+            A C-contiguous float32 array, or Arrow fixed_size_list<float> (an array, a chunked
+            array, a column of a record batch or table), is read where it is; float64, float16 and
+            lists are converted.
+        row_positions : int or array_like of int, shape [num_rows], optional
+            One position for each row, or the position of the first, the others following. From 0
+            to 2^63 - 1, none twice. Default: on from the greatest position so far.
+        column : str, optional
+            The column of a record batch. Default: the only one of vectors.
+        num_threads : int
+            Threads that encode.
+
+        Returns
+        -------
+        InsertReport
+
+        Raises
+        ------
+        InvalidArgumentError
+            A shape or value is wrong, a position comes twice, or a vector is bad
+            (on_bad_vectors="error"). Nothing was inserted.
+        InvalidTypeError
+            A type or dtype is wrong.
+        CapacityExceededError
+            Beyond 2^32 - 1 rows.
+        FailedPreconditionError
+            Another thread is inserting.
+        """
+        return self.insert_batches(
+            [vectors], [row_positions], column=column, num_threads=num_threads
+        )
+
+    def insert_batches(
+        self,
+        batches: Iterable[VectorsLike],
+        row_positions: Sequence[PositionsLike | None] | None = None,
+        *,
+        column: str | None = None,
+        num_threads: int = 1,
+    ) -> InsertReport:
+        """Index many batches at once: all become visible together, or none.
+
+        Parameters
+        ----------
+        batches : iterable
+            Of what `insert` takes.
+        row_positions : sequence, optional
+            For each batch what `insert` takes. Default: on from the greatest position so far.
+        column : str, optional
+            As for `insert`.
+        num_threads : int
+            As for `insert`.
+
+        Returns
+        -------
+        InsertReport
+            Of all batches together.
+
+        Raises
+        ------
+        As `insert`.
+        """
+        rows = [as_vectors("vectors", batch, column=column) for batch in batches]
+        for batch in rows:
+            check_dim("vectors", batch, self._model.dim)
+        if row_positions is None:
+            row_positions = [None] * len(rows)
+        if len(row_positions) != len(rows):
+            raise InvalidArgumentError(
+                f"row_positions must have one entry for each of {len(rows)} batches; got "
+                f"{len(row_positions)}"
+            )
+        positions = [
+            positions_of(given, batch.num_rows)
+            for batch, given in zip(rows, row_positions, strict=True)
+        ]
+        report = self._native.insert(rows, positions, count("num_threads", num_threads, 1))
+        return InsertReport(
+            report.num_inserted, report.num_skipped, report.num_dropped, report.num_filled
+        )
+
+    # --- Searching -------------------------------------------------------------------------
+
+    def search(
+        self,
+        queries: VectorsLike,
+        k: int = 10,
+        *,
+        nprobes: int = 20,
+        refine_factor: int | None = None,
+        filter: FilterLike | None = None,  # noqa: A002 - it is what everyone calls it
+        max_row_position: int | None = None,
+        distance_range: DistanceRange | None = None,
+        num_threads: int = 1,
+        column: str | None = None,
+    ) -> tuple[Floats, Positions]:
+        """The nearest rows for each query, all from one snapshot of the index.
+
+        Parameters
+        ----------
+        queries : array_like of float, shape [num_queries, dim] or [dim], or Arrow
+            Types as for `insert`. NaN, infinite, too long or (cosine) zero queries are errors.
+        k : int
+            Rows for each query.
+        nprobes : int
+            Partitions to look at, at least; it goes on, nearest first, until k rows that may be
+            returned were seen, so a filter never leaves fewer than k if there are k.
+        refine_factor : int, optional
+            Take the k x refine_factor nearest by their codes and rank them by their exact
+            distance, which is then what is returned. Needs keep_vectors. Default: distances to
+            the codes, without re-ranking.
+        filter : array_like or Arrow, optional
+            Only these rows: a boolean mask, in which element i is for row position i (positions
+            beyond it are out, and so is null), or integer row positions in any order.
+        max_row_position : int, optional
+            Only rows with a position up to this one, inclusive.
+        distance_range : (lower, upper), optional
+            Only distances in [lower, upper); None is no bound. This never extends probing.
+        num_threads : int
+            Threads that the queries are spread over.
+        column : str, optional
+            The column, if queries are a record batch. Default: the only one of vectors.
+
+        Returns
+        -------
+        distances : float32, shape [num_queries, k]
+            Ascending; l2 is squared, cosine is 1 - cos, dot is 1 - x.y. Padded with inf where
+            there are fewer than k rows.
+        row_positions : int64, shape [num_queries, k]
+            Ties in ascending order. Padded with -1.
+
+        Raises
+        ------
+        InvalidArgumentError
+            A shape or value is wrong, a query is bad, or refine_factor without keep_vectors.
+        InvalidTypeError
+            A type or dtype is wrong.
+        OutOfMemoryError
+            No memory for the answer.
+        """
+        rows = as_queries(queries, column=column)
+        check_dim("queries", rows, self._model.dim)
+        if refine_factor is not None:
+            count("refine_factor", refine_factor, 1)
+            if not self._keep_vectors:
+                raise InvalidArgumentError(
+                    "refine_factor needs the raw vectors; make the index with keep_vectors=True"
+                )
+        allowed = row_filter(filter)
+        lower, upper = checked_range(distance_range)
+        if max_row_position is not None:
+            max_row_position = count("max_row_position", max_row_position, at_most=MAX_POSITION)
+        return self._native.search(
+            rows,
+            count("k", k),
+            count("nprobes", nprobes),
+            refine_factor or 0,
+            allowed.mask,
+            allowed.mask_size,
+            allowed.positions,
+            max_row_position,
+            lower,
+            upper,
+            count("num_threads", num_threads, 1),
+        )
+
+    def search_arrow(
+        self,
+        queries: VectorsLike,
+        k: int = 10,
+        *,
+        nprobes: int = 20,
+        refine_factor: int | None = None,
+        filter: FilterLike | None = None,  # noqa: A002
+        max_row_position: int | None = None,
+        distance_range: DistanceRange | None = None,
+        num_threads: int = 1,
+        column: str | None = None,
+    ) -> pa.RecordBatch:
+        """The same as `search`, as a record batch without padding.
+
+        Returns
+        -------
+        pyarrow.RecordBatch
+            One row for each hit, in the order of (query_index, _distance, row_position):
+            `query_index` int64, `row_position` int64, `_distance` float32, none of them null.
+            It speaks __arrow_c_array__, so any Arrow library can take it.
+        """
+        distances, positions = self.search(
+            queries,
+            k,
+            nprobes=nprobes,
+            refine_factor=refine_factor,
+            filter=filter,
+            max_row_position=max_row_position,
+            distance_range=distance_range,
+            num_threads=num_threads,
+            column=column,
+        )
+        return hits_batch(distances, positions)
+
+    # --- Reading out -----------------------------------------------------------------------
+
+    def partition(self, partition: int) -> tuple[Positions, Codes]:
+        """The rows of one partition, in the order of their insertion.
+
+        Returns
+        -------
+        row_positions : int64, shape [num_rows]
+        codes : uint8, shape [num_rows, code_len]
+            With 4 bits two to a byte, the sub-vector of even number in the low half.
+
+        Raises
+        ------
+        InvalidArgumentError
+            There is no such partition.
+        """
+        last = self._model.num_partitions - 1
+        return self._native.partition(count("partition", partition, at_most=last))
+
+    def to_partition_batches(self) -> list[tuple[int, pa.RecordBatch]]:
+        """The codes, as an IVF-PQ base table stores them.
+
+        Returns
+        -------
+        list of (partition, pyarrow.RecordBatch)
+            For each partition with rows, all from one snapshot: `_rowid` uint64, the row
+            position, and `__pq_code` fixed_size_list<uint8>[code_len], neither of them null.
+        """
+        return as_pyarrow(self._native.partition_batches(None))
+
+    def to_partition_batches_reversed(self, total_rows: int) -> list[tuple[int, pa.RecordBatch]]:
+        """The same with `_rowid` = total_rows - position - 1, for rows written newest first.
+
+        Raises
+        ------
+        InvalidArgumentError
+            A row position is not below total_rows.
+        """
+        total = count("total_rows", total_rows, at_most=MAX_POSITION)
+        return as_pyarrow(self._native.partition_batches(total))
+
+    @property
+    def model(self) -> Model:
+        """What the index was made from."""
+        return self._model
+
+    @property
+    def keep_vectors(self) -> bool:
+        """Whether the raw vectors are kept, for refine_factor."""
+        return self._keep_vectors
+
+    def __len__(self) -> int:
+        """Rows that a search sees."""
+        return len(self._native)
+
+    def memory_usage(self) -> MemoryUsage:
+        """Bytes allocated, by purpose."""
+        return MemoryUsage(**self._native.memory_usage())
+
+    def stats(self) -> IndexStats:
+        """What the index holds, and what it has done in its life."""
+        sizes = self._native.partition_sizes()
+        return IndexStats(
+            num_rows=int(sizes.sum()),
+            num_partitions=len(sizes),
+            num_empty_partitions=int((sizes == 0).sum()),
+            largest_partition=int(sizes.max()),
+            **self._native.counts(),
+        )
+
+    def __repr__(self) -> str:
+        model = self._model
+        return (
+            f"Index({len(self):,} rows, metric={model.metric!r}, dim={model.dim}, "
+            f"num_partitions={model.num_partitions}, code_len={model.code_len}, "
+            f"keep_vectors={self._keep_vectors}, on_bad_vectors={self._on_bad_vectors!r}, "
+            f"{self.memory_usage().total / 2**20:.1f} MiB)"
+        )
+
+    # --- What an index cannot do -----------------------------------------------------------
+
+    def __copy__(self) -> NoReturn:
+        _refuse("copied")
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> NoReturn:
+        _refuse("copied")
+
+    def __reduce__(self) -> NoReturn:
+        _refuse("pickled")
+
+
+def _refuse(what: str) -> NoReturn:
+    raise InvalidTypeError(
+        f"an Index cannot be {what}: it is live memory that a writer may be changing; share the "
+        "one object between threads, or save its Model and insert the rows again"
+    )

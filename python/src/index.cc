@@ -1,0 +1,224 @@
+// CountedIndex as forebay._core.Index.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/map.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "arrow_batch.h"
+#include "bindings.h"
+#include "counted_index.h"
+#include "status_error.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;  // NOLINT(google-build-using-namespace): "name"_a
+
+namespace forebay::python {
+namespace {
+
+using Words = nb::ndarray<const std::uint64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+template <typename T, std::size_t kDims>
+using NumpyArray = nb::ndarray<nb::numpy, T, nb::ndim<kDims>>;
+
+std::span<const std::uint64_t> AsSpan(const Words& words) { return {words.data(), words.size()}; }
+
+/// Hands a vector over to numpy, without a copy.
+template <typename T, std::size_t kDims>
+NumpyArray<T, kDims> ToNumpy(std::vector<T> values, std::initializer_list<std::size_t> shape) {
+  auto owned = std::make_unique<std::vector<T>>(std::move(values));
+  T* const data = owned->data();
+  const nb::capsule owner(owned.release(), [](void* vector) noexcept {
+    std::unique_ptr<std::vector<T>>(static_cast<std::vector<T>*>(vector));
+  });
+  return {data, shape, owner};
+}
+
+OnBadVectors ParseOnBadVectors(const std::string& name) {
+  if (name == "drop") {
+    return OnBadVectors::kDrop;
+  }
+  if (name == "fill") {
+    return OnBadVectors::kFill;
+  }
+  return OnBadVectors::kError;
+}
+
+/// `positions[i]` belongs to `vectors[i]`: None, an int, or an array of uint64.
+InsertReport Insert(CountedIndex& self, const std::vector<const Vectors*>& vectors,
+                    const std::vector<nb::object>& positions, std::size_t num_threads) {
+  std::vector<InsertPart> parts;
+  std::vector<Words> arrays;  // Keeps the memory of the spans.
+  for (std::size_t i = 0; i < vectors.size(); ++i) {
+    InsertPart part{.vectors = vectors[i]};
+    const nb::object& given = positions[i];
+    if (Words words; nb::try_cast(given, words, /*convert=*/false)) {
+      part.positions = AsSpan(arrays.emplace_back(std::move(words)));
+    } else if (!given.is_none()) {
+      part.first = nb::cast<std::uint64_t>(given);
+    }
+    parts.push_back(part);
+  }
+  const nb::gil_scoped_release release;
+  return self.Insert(parts, num_threads);
+}
+
+/// Hits as two arrays of [num_queries][k], padded with infinity and -1.
+struct PaddedHits {
+  PaddedHits(std::size_t num_queries, std::size_t max_hits)
+      : k(max_hits),
+        distances(num_queries * k, std::numeric_limits<float>::infinity()),
+        positions(num_queries * k, -1) {}
+
+  void Fill(const SearchResult& result) {
+    for (std::size_t i = 0; i < result.size(); ++i) {
+      std::size_t to = i * k;
+      for (const Hit& hit : result[i]) {
+        distances[to] = hit.distance;
+        positions[to++] = static_cast<std::int64_t>(hit.row_position);
+      }
+    }
+  }
+
+  std::size_t k;
+  std::vector<float> distances;
+  std::vector<std::int64_t> positions;
+};
+
+using SearchArrays = std::pair<NumpyArray<float, 2>, NumpyArray<std::int64_t, 2>>;
+
+/// At most one of filter_mask (bits, as Bitmap has them) and filter_positions (ascending).
+SearchArrays Search(const CountedIndex& self, const Vectors& queries, std::size_t k,
+                    std::size_t nprobes, std::size_t refine_factor,
+                    const std::optional<Words>& filter_mask, std::uint64_t filter_mask_size,
+                    const std::optional<Words>& filter_positions,
+                    std::optional<std::uint64_t> max_row_position, float distance_lower,
+                    float distance_upper, std::size_t num_threads) {
+  SearchOptions options{.k = k, .nprobes = nprobes, .refine_factor = refine_factor};
+  if (filter_mask.has_value()) {
+    options.filter = Bitmap{AsSpan(*filter_mask), filter_mask_size};
+  } else if (filter_positions.has_value()) {
+    options.filter = AsSpan(*filter_positions);
+  }
+  options.max_row_position = max_row_position.value_or(options.max_row_position);
+  options.distance_lower = distance_lower;
+  options.distance_upper = distance_upper;
+  options.num_threads = num_threads;
+  const std::size_t num_queries = queries.num_rows();
+  std::optional<PaddedHits> hits;
+  {
+    const nb::gil_scoped_release release;
+    hits.emplace(num_queries, k);  // First, as it may not fit.
+    std::vector<float> storage;
+    hits->Fill(self.Search(queries.Contiguous(&storage), options));
+  }
+  return {ToNumpy<float, 2>(std::move(hits->distances), {num_queries, k}),
+          ToNumpy<std::int64_t, 2>(std::move(hits->positions), {num_queries, k})};
+}
+
+std::pair<NumpyArray<std::int64_t, 1>, NumpyArray<std::uint8_t, 2>> Partition(
+    const CountedIndex& self, std::size_t partition) {
+  PartitionEntries entries;
+  {
+    const nb::gil_scoped_release release;
+    entries = self.index().partition(partition);
+  }
+  const std::size_t num_rows = entries.row_positions.size();
+  const std::size_t code_len = self.index().model().pq().code_len();
+  std::vector<std::int64_t> positions(entries.row_positions.begin(), entries.row_positions.end());
+  return {ToNumpy<std::int64_t, 1>(std::move(positions), {num_rows}),
+          ToNumpy<std::uint8_t, 2>(std::move(entries.codes), {num_rows, code_len})};
+}
+
+std::vector<std::pair<std::uint32_t, ArrowBatch>> PartitionBatches(
+    const CountedIndex& self, std::optional<std::uint64_t> reversed_total_rows) {
+  const nb::gil_scoped_release release;
+  std::vector<std::pair<std::uint32_t, ArrowBatch>> batches;
+  for (auto& [partition, batch] :
+       ValueOrThrow(reversed_total_rows.has_value()
+                        ? ToPartitionBatchesReversed(self.index(), *reversed_total_rows)
+                        : ToPartitionBatches(self.index()))) {
+    batches.emplace_back(partition, ArrowBatch(std::move(batch)));
+  }
+  return batches;
+}
+
+NumpyArray<std::int64_t, 1> PartitionSizes(const CountedIndex& self) {
+  std::vector<std::int64_t> sizes;
+  for (std::size_t p = 0; p < self.index().num_partitions(); ++p) {
+    sizes.push_back(static_cast<std::int64_t>(self.index().partition_size(p)));
+  }
+  const std::size_t num_partitions = sizes.size();
+  return ToNumpy<std::int64_t, 1>(std::move(sizes), {num_partitions});
+}
+
+std::map<std::string, std::size_t> MemoryUsageOf(const CountedIndex& self) {
+  const MemoryUsage usage = self.index().memory_usage();
+  const VectorStore* const store = self.store();
+  return {{"codes", usage.codes},
+          {"ordinals", usage.ordinals},
+          {"vector_terms", usage.vector_terms},
+          {"row_positions", usage.row_positions},
+          {"partitions", usage.partitions},
+          {"vectors", store != nullptr ? store->allocated_bytes() : 0}};
+}
+
+std::map<std::string, std::uint64_t> CountsOf(const CountedIndex& self) {
+  const Counts& counts = self.counts();
+  return {{"num_skipped", counts.skipped},
+          {"num_dropped", counts.dropped},
+          {"num_filled", counts.filled},
+          {"num_queries", counts.queries},
+          {"num_probed_partitions", counts.probed_partitions},
+          {"num_eligible", counts.eligible_rows},
+          {"num_evaluated", counts.evaluated_rows},
+          {"num_reranked", counts.reranked_rows}};
+}
+
+void BindInsertReport(nb::module_& module) {
+  nb::class_<InsertReport>(module, "InsertReport")
+      .def_ro("num_inserted", &InsertReport::num_inserted)
+      .def_ro("num_skipped", &InsertReport::num_skipped)
+      .def_ro("num_dropped", &InsertReport::num_dropped)
+      .def_ro("num_filled", &InsertReport::num_filled);
+}
+
+}  // namespace
+
+void BindIndex(nb::module_& module) {
+  BindInsertReport(module);
+  BindArrowBatch(module);
+  nb::class_<CountedIndex>(module, "Index", "IvfPqMemIndex, with the raw vectors beside it.")
+      .def(
+          "__init__",
+          [](CountedIndex* self, const IvfPqModel& model, bool keep_vectors, std::size_t capacity,
+             const std::string& on_bad_vectors, float fill_value) {
+            MemIndexOptions options;
+            options.capacity = capacity;
+            options.on_bad_vectors = ParseOnBadVectors(on_bad_vectors);
+            options.fill_value = fill_value;
+            new (self) CountedIndex(model, options, keep_vectors);
+          },
+          "model"_a, nb::kw_only(), "keep_vectors"_a, "capacity"_a, "on_bad_vectors"_a,
+          "fill_value"_a)
+      .def("insert", &Insert, "vectors"_a, "positions"_a, "num_threads"_a)
+      .def("search", &Search, "queries"_a, "k"_a, "nprobes"_a, "refine_factor"_a,
+           "filter_mask"_a.none(), "filter_mask_size"_a, "filter_positions"_a.none(),
+           "max_row_position"_a.none(), "distance_lower"_a, "distance_upper"_a, "num_threads"_a)
+      .def("__len__", [](const CountedIndex& self) { return self.index().size(); })
+      .def("partition", &Partition, "partition"_a)
+      .def("partition_sizes", &PartitionSizes)
+      .def("partition_batches", &PartitionBatches, "reversed_total_rows"_a.none())
+      .def("memory_usage", &MemoryUsageOf)
+      .def("counts", &CountsOf);
+}
+
+}  // namespace forebay::python

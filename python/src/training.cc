@@ -1,0 +1,162 @@
+// Training, which Ctrl-C stops: it runs in a thread of its own, while the caller's thread shows
+// the progress and looks for signals.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "bindings.h"
+#include "forebay/model.h"
+#include "status_error.h"
+#include "vectors.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;  // NOLINT(google-build-using-namespace): "name"_a
+
+namespace forebay::python {
+namespace {
+
+constexpr std::chrono::milliseconds kSignalInterval(50);
+
+/// What the training thread tells the caller's thread, and the other way round.
+class Mailbox {
+ public:
+  /// Training thread. False when the training shall stop.
+  bool Post(const TrainProgress& step) {
+    const std::scoped_lock lock(mutex_);
+    steps_.push_back(step);
+    changed_.notify_one();
+    return !cancelled_;
+  }
+  /// Training thread.
+  void Finish() {
+    const std::scoped_lock lock(mutex_);
+    finished_ = true;
+    changed_.notify_one();
+  }
+
+  /// Caller's thread: waits for news, though not for long. False once all is said.
+  bool Wait(std::deque<TrainProgress>* steps) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, kSignalInterval, [this] { return finished_ || !steps_.empty(); });
+    *steps = std::exchange(steps_, {});
+    return !finished_ || !steps->empty();
+  }
+  /// Caller's thread.
+  void Cancel() {
+    const std::scoped_lock lock(mutex_);
+    cancelled_ = true;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<TrainProgress> steps_;
+  bool finished_ = false;
+  bool cancelled_ = false;
+};
+
+/// Both stages as one count.
+std::pair<std::size_t, std::size_t> OverallProgress(const TrainOptions& options,
+                                                    const TrainProgress& step) {
+  const std::size_t centroids = options.max_iters;
+  const std::size_t codebook = options.num_sub_vectors * options.pq_max_iters;
+  const std::size_t before = step.stage == "centroids" ? 0 : centroids;
+  return {before + step.done, centroids + codebook};
+}
+
+/// Runs in the caller's thread with the GIL; throws what the callback or a signal raised.
+void Tell(const TrainOptions& options, const std::deque<TrainProgress>& steps,
+          const nb::object& progress) {
+  if (PyErr_CheckSignals() != 0) {
+    throw nb::python_error();
+  }
+  if (progress.is_none()) {
+    return;
+  }
+  for (const TrainProgress& step : steps) {
+    const auto [done, total] = OverallProgress(options, step);
+    progress(done, total);
+  }
+}
+
+Result<IvfPqModel> TrainInThread(VectorView vectors, TrainOptions options,
+                                 const nb::object& progress) {
+  Mailbox mailbox;
+  options.progress = [&mailbox](const TrainProgress& step) { return mailbox.Post(step); };
+  Result<IvfPqModel> model = Status::Cancelled("training did not start");
+  std::optional<nb::python_error> error;
+  {
+    const nb::gil_scoped_release release;
+    std::thread training([&] {
+      model = Train(vectors, options);
+      mailbox.Finish();
+    });
+    std::deque<TrainProgress> steps;
+    while (mailbox.Wait(&steps)) {
+      if (error.has_value()) {
+        continue;  // Cancelled; the training will notice at the end of its iteration.
+      }
+      const nb::gil_scoped_acquire acquire;
+      try {
+        Tell(options, steps, progress);
+      } catch (nb::python_error& raised) {
+        error.emplace(std::move(raised));
+        mailbox.Cancel();
+      }
+    }
+    training.join();
+  }
+  if (error.has_value()) {
+    throw nb::python_error(std::move(*error));
+  }
+  return model;
+}
+
+TrainOptions OptionsFor(const Vectors& vectors, std::optional<std::size_t> num_partitions,
+                        std::optional<std::size_t> num_sub_vectors, unsigned num_bits) {
+  TrainOptions options;
+  options.num_bits = num_bits;
+  options.num_partitions = num_partitions.value_or(DefaultNumPartitions(vectors.num_rows()));
+  options.num_sub_vectors = num_sub_vectors.has_value()
+                                ? *num_sub_vectors
+                                : ValueOrThrow(DefaultNumSubVectors(vectors.dim(), num_bits));
+  return options;
+}
+
+}  // namespace
+
+void BindTraining(nb::module_& module) {
+  module.def(
+      "train",
+      [](const Vectors& vectors, std::optional<std::size_t> num_partitions,
+         std::optional<std::size_t> num_sub_vectors, unsigned num_bits, const std::string& metric,
+         std::optional<bool> residual, std::size_t sample_rate, std::size_t max_iters,
+         std::size_t pq_max_iters, std::uint64_t seed, std::size_t num_threads,
+         const nb::object& progress) {
+        TrainOptions options = OptionsFor(vectors, num_partitions, num_sub_vectors, num_bits);
+        options.metric = ValueOrThrow(ParseMetric(metric));
+        options.residual = residual;
+        options.sample_rate = sample_rate;
+        options.max_iters = max_iters;
+        options.pq_max_iters = pq_max_iters;
+        options.seed = seed;
+        options.num_threads = num_threads;
+        std::vector<float> storage;
+        return ValueOrThrow(TrainInThread(vectors.Contiguous(&storage), options, progress));
+      },
+      "vectors"_a, nb::kw_only(), "num_partitions"_a.none(), "num_sub_vectors"_a.none(),
+      "num_bits"_a, "metric"_a, "residual"_a.none(), "sample_rate"_a, "max_iters"_a,
+      "pq_max_iters"_a, "seed"_a, "num_threads"_a, "progress"_a.none());
+}
+
+}  // namespace forebay::python

@@ -1,0 +1,100 @@
+#include "vectors.h"
+
+#include <arrow/array/array_base.h>
+#include <arrow/c/abi.h>
+#include <arrow/c/bridge.h>
+#include <nanobind/stl/vector.h>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "bindings.h"
+#include "status_error.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;  // NOLINT(google-build-using-namespace): "name"_a
+
+namespace forebay::python {
+namespace {
+
+/// Takes the array out of an object that implements __arrow_c_array__.
+std::shared_ptr<arrow::Array> ImportChunk(nb::handle chunk) {
+  const auto capsules = nb::cast<nb::tuple>(chunk.attr("__arrow_c_array__")());
+  auto* const schema =
+      static_cast<ArrowSchema*>(PyCapsule_GetPointer(capsules[0].ptr(), "arrow_schema"));
+  auto* const array =
+      static_cast<ArrowArray*>(PyCapsule_GetPointer(capsules[1].ptr(), "arrow_array"));
+  if (schema == nullptr || array == nullptr) {
+    throw nb::python_error();
+  }
+  auto imported = arrow::ImportArray(array, schema);
+  if (!imported.ok()) {
+    throw StatusError(
+        Status::InvalidArgument("expected a valid Arrow array; " + imported.status().ToString()));
+  }
+  return *std::move(imported);
+}
+
+}  // namespace
+
+Vectors::Vectors(FloatRows rows) : dim_(rows.shape(1)), numpy_(std::move(rows)) {
+  VectorBatch& batch = batches_.emplace_back();
+  batch.vectors = {numpy_.data(), numpy_.shape(0), dim_};
+}
+
+Vectors::Vectors(const std::vector<nb::object>& chunks, std::size_t dim) : dim_(dim) {
+  std::vector<std::shared_ptr<arrow::Array>> arrays;
+  arrays.reserve(chunks.size());
+  for (const nb::object& chunk : chunks) {
+    arrays.push_back(ImportChunk(chunk));
+  }
+  const nb::gil_scoped_release release;  // float64 and float16 are converted now.
+  for (const auto& array : arrays) {
+    arrow_.push_back(ValueOrThrow(ArrowVectors::Make(*array)));
+  }
+  for (const ArrowVectors& rows : arrow_) {
+    batches_.push_back(rows.batch(0));
+  }
+}
+
+std::size_t Vectors::num_rows() const {
+  std::size_t total = 0;
+  for (const VectorBatch& batch : batches_) {
+    total += batch.vectors.num_rows;
+  }
+  return total;
+}
+
+VectorView Vectors::Contiguous(std::vector<float>* storage) const {
+  if (batches_.size() == 1) {
+    return batches_[0].vectors;
+  }
+  storage->reserve(num_rows() * dim_);
+  for (const VectorBatch& batch : batches_) {
+    const VectorView& rows = batch.vectors;
+    storage->insert(storage->end(), rows.data, rows.data + rows.num_rows * dim_);
+  }
+  return {storage->data(), num_rows(), dim_};
+}
+
+void BindVectors(nb::module_& module) {
+  nb::class_<Vectors>(module, "Vectors", "Rows of float32, borrowed from numpy or Arrow.")
+      .def(nb::init<FloatRows>(), "rows"_a.noconvert(), "Borrows a C-contiguous array.")
+      .def(nb::init<const std::vector<nb::object>&, std::size_t>(), "chunks"_a, "dim"_a,
+           "Takes Arrow arrays of fixed_size_list<float>[dim].")
+      .def_prop_ro("num_rows", &Vectors::num_rows)
+      .def_prop_ro("dim", &Vectors::dim)
+      .def_prop_ro(
+          "addresses",
+          [](const Vectors& self) {
+            std::vector<std::uintptr_t> addresses;
+            for (const VectorBatch& batch : self.batches()) {
+              addresses.push_back(reinterpret_cast<std::uintptr_t>(batch.vectors.data));
+            }
+            return addresses;
+          },
+          "Where the rows of each piece begin in memory.");
+}
+
+}  // namespace forebay::python

@@ -1,0 +1,171 @@
+"""The installed package: its command, its types, its libraries, its documentation."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import forebay
+from forebay import _core
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = Path(forebay.__file__).parent
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+
+def run(*command: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(part) for part in command],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=cwd,
+    )
+
+
+def snippets(path: Path) -> str:
+    """The python blocks of a page, at the lines where they stand, so that tracebacks fit."""
+    lines, inside = [], False
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("```"):
+            inside = line == "```python"
+            line = ""  # noqa: PLW2901
+        lines.append(line if inside else "")
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
+def test_pages(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = snippets(ROOT / page)
+    assert "import forebay" in code
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, page, "exec"), {})
+
+
+def test_all_is_documented() -> None:
+    """Everything public has a docstring, and all exceptions are on the page."""
+    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    for name in forebay.__all__:
+        thing = getattr(forebay, name)
+        assert name == "__version__" or thing.__doc__
+        if isinstance(thing, type) and issubclass(thing, Exception) and thing is not forebay.Error:
+            assert name == "CancelledError" or f"`{name}`" in page
+            assert issubclass(thing, forebay.Error)
+    for kind in (forebay.Index, forebay.Model):
+        for name, member in vars(kind).items():
+            if not name.startswith("_") and name != "native":
+                assert member.__doc__, name
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_examples(example: Path, tmp_path: Path) -> None:
+    options = {
+        "live_words": ["river", "--seconds", "0.2"],
+        "recall_curve": ["--queries", "20", "--out", str(tmp_path / "curve.png")],
+    }
+    result = run(sys.executable, example, *options.get(example.stem, []))
+    assert result.returncode == 0, result.stderr
+    says = {
+        "live_words": "river: rivers, creek, lake, valley",
+        "recall_curve": r"10 +256 +1\.000",
+        "faiss_dropin": "the same rows and distances: True",
+        "hnswlib_dropin": "10,000 rows, searched by the index",
+    }
+    assert re.search(says[example.stem], result.stdout), result.stdout
+
+
+def test_command() -> None:
+    result = run(sys.executable, "-m", "forebay", "--help")
+    assert result.returncode == 0, result.stderr
+    assert "train" in result.stdout
+    assert run(sys.executable, "-m", "forebay", "no-such-verb").returncode == 2
+
+
+def test_command_and_package_share_models(tmp_path: Path) -> None:
+    path = tmp_path / "words.model"
+    data = ROOT / "examples" / "data" / "glove-40k.parquet"
+    options = ["--rows", 2000, "--metric", "cosine", "--max-iters", 3, "--pq-max-iters", 3]
+    result = run(sys.executable, "-m", "forebay", "train", data, "--out", path, *options)
+    assert result.returncode == 0, result.stderr
+    model = forebay.Model.load(path)
+    assert (model.metric, model.dim, model.num_partitions) == ("cosine", 100, 32)
+
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(data).slice(0, 2000)
+    trained = forebay.train(table, column="embedding", metric="cosine", max_iters=3, pq_max_iters=3)
+    assert trained == model  # The same defaults, the same arithmetic.
+    np.testing.assert_array_equal(trained.codebook, model.codebook)
+
+
+def test_one_libarrow() -> None:
+    code = """
+import pyarrow, pyarrow.compute, forebay
+print(*{line.split()[-1] for line in open("/proc/self/maps") if "libarrow.so" in line})
+"""
+    result = run(sys.executable, "-c", code)
+    assert len(result.stdout.split()) == 1
+    # And forebay alone loads no more of pyarrow than that library.
+    result = run(sys.executable, "-c", "import forebay, sys; print('pyarrow' in sys.modules)")
+    assert result.stdout == "False\n"
+
+
+def test_version() -> None:
+    assert forebay.__version__ == importlib.metadata.version("forebay") == _core.version
+
+
+def test_types(tmp_path: Path) -> None:
+    assert (PACKAGE / "py.typed").is_file()
+    assert Path(_core.__file__).with_name("_core.pyi").is_file()
+    mypy = [sys.executable, "-m", "mypy", f"--cache-dir={tmp_path}"]
+    mypy += [f"--config-file={ROOT / 'pyproject.toml'}"]
+    for what in (["-p", "forebay"], EXAMPLES, sorted(Path(__file__).parent.glob("*.py"))):
+        result = run(*mypy, *what, cwd=tmp_path)
+        assert result.returncode == 0, result.stdout
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text("import forebay\nforebay.train([[1.0]], metric='hamming')\n")
+    result = run(*mypy, wrong, cwd=tmp_path)
+    assert "arg-type" in result.stdout
+
+
+@pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="needs matplotlib")
+def test_plot(tmp_path: Path) -> None:
+    out = tmp_path / "curve.png"
+    result = run(sys.executable, EXAMPLES[-1], "--queries", "20", "--out", out)
+    assert result.returncode == 0, result.stderr
+    assert out.read_bytes().startswith(b"\x89PNG")
+
+
+def test_forced_kernels_agree() -> None:
+    """One wheel for every CPU: the lowest instruction set gives the same answers as the best."""
+    code = """
+import numpy as np, forebay
+rows = np.random.default_rng(3).normal(size=(3000, 24)).astype(np.float32)
+model = forebay.train(rows, max_iters=3, pq_max_iters=3)
+index = forebay.Index(model)
+index.insert(rows)
+distances, positions = index.search(rows[:50], 10, refine_factor=3)
+print(model.fingerprint, hash(distances.tobytes()), hash(positions.tobytes()))
+"""
+    answers = set()
+    level: dict[str, str]
+    for level in ({}, {"FOREBAY_SIMD": "scalar"}):
+        result = subprocess.run(
+            [sys.executable, "-c", code],
+            check=False,
+            capture_output=True,
+            text=True,
+            env={**os.environ, **level, "PYTHONHASHSEED": "0"},
+        )
+        assert result.returncode == 0, result.stderr
+        answers.add(result.stdout)
+    assert len(answers) == 1

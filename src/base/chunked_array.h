@@ -1,0 +1,58 @@
+// ChunkedArray<T>: an append-only array whose elements never move.
+//
+// Thread safety: one writer; readers may read elements that were published to them (see
+// published.h) after they were written.
+//
+// Invariants:
+//   1. Chunk c holds kFirst x 2^c elements: a fixed directory is enough for any size.
+//   2. A chunk never moves and is freed only with the array.
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <memory>
+
+#include "base/published.h"
+
+namespace forebay {
+
+template <typename T>
+class ChunkedArray {
+  static constexpr std::size_t kFirst = 64;
+  static constexpr std::size_t kMaxChunks = 40;
+
+ public:
+  /// Makes room for elements below `size`. Writer only; throws std::bad_alloc.
+  void Reserve(std::size_t size) {
+    for (std::size_t c = num_chunks_.LoadByWriter(); FirstOf(c) < size; ++c) {
+      chunks_[c] = std::make_unique_for_overwrite<T[]>(kFirst << c);
+      num_chunks_.StoreRelease(c + 1);
+    }
+  }
+
+  T& operator[](std::size_t i) {
+    const std::size_t c = ChunkOf(i);
+    return chunks_[c][i - FirstOf(c)];
+  }
+  const T& operator[](std::size_t i) const {
+    const std::size_t c = ChunkOf(i);
+    return chunks_[c][i - FirstOf(c)];
+  }
+
+  /// Any thread.
+  [[nodiscard]] std::size_t allocated_bytes() const {
+    return FirstOf(num_chunks_.LoadAcquire()) * sizeof(T);
+  }
+
+ private:
+  static std::size_t ChunkOf(std::size_t i) {
+    return static_cast<std::size_t>(std::bit_width(i / kFirst + 1)) - 1;
+  }
+  static std::size_t FirstOf(std::size_t chunk) { return ((std::size_t{1} << chunk) - 1) * kFirst; }
+
+  std::array<std::unique_ptr<T[]>, kMaxChunks> chunks_;
+  Published<std::size_t> num_chunks_{0};
+};
+
+}  // namespace forebay

@@ -1,0 +1,82 @@
+#include "index/adc_tables.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "simd/dispatch.h"
+
+namespace forebay::index {
+namespace {
+
+constexpr float kMaxEntry = 255.0F;
+/// Four roundings to nearest lie between an entry and its quantized value; this outweighs them.
+constexpr float kRoundingDown = 1.0F - 0x1p-21F;
+
+}  // namespace
+
+void AdcTables::Build(const IvfPqModel::Data& model, const float* query) {
+  const simd::Kernels& kernels = simd::Active();
+  const ProductQuantizer::Data& pq = model.pq.data();
+  const std::size_t num_codewords = pq.num_codewords();
+  num_sub_vectors_ = pq.num_sub_vectors;
+  entries_.resize(num_sub_vectors_ * num_codewords);
+  quantized_.resize(entries_.size());
+  // Raw codes under l2 and cosine: |q - w|^2. Residual ones: -2<q, w>. Dot: -<q, w>.
+  const bool distances = model.metric != Metric::kDot && !model.residual;
+  const float scale = model.residual ? -2.0F : -1.0F;
+  for (std::size_t m = 0; m < num_sub_vectors_; ++m) {
+    const simd::PackedRows codewords = model.packed_codebook[m].view();
+    float* entries = entries_.data() + m * num_codewords;
+    const float* sub_vector = query + m * pq.sub_dim();
+    if (distances) {
+      kernels.packed_l2(codewords, sub_vector, entries);
+    } else {
+      kernels.packed_dot(codewords, sub_vector, entries);
+      std::transform(entries, entries + num_codewords, entries,
+                     [scale](float dot) { return scale * dot; });
+    }
+  }
+  Quantize(num_sub_vectors_, num_codewords);
+}
+
+void AdcTables::Quantize(std::size_t num_sub_vectors, std::size_t num_codewords) {
+  std::vector<float> minima(num_sub_vectors);
+  float range = 0;
+  sum_of_minima_ = 0;
+  sum_of_maxima_ = 0;
+  for (std::size_t m = 0; m < num_sub_vectors; ++m) {
+    const auto first = entries_.begin() + static_cast<std::ptrdiff_t>(m * num_codewords);
+    const auto [low, high] =
+        std::minmax_element(first, first + static_cast<std::ptrdiff_t>(num_codewords));
+    minima[m] = *low;
+    range = std::max(range, *high - *low);
+    sum_of_minima_ += static_cast<double>(*low);
+    sum_of_maxima_ += static_cast<double>(std::max(std::abs(*low), std::abs(*high)));
+  }
+  const float steps_per_unit = kMaxEntry / range * kRoundingDown;
+  if (!std::isfinite(steps_per_unit)) {
+    delta_ = 0;
+    std::fill(quantized_.begin(), quantized_.end(), std::uint8_t{0});
+    return;
+  }
+  delta_ = range / kMaxEntry;
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    const float above = entries_[i] - minima[i / num_codewords];
+    quantized_[i] = static_cast<std::uint8_t>(above * steps_per_unit);
+  }
+}
+
+simd::ScanBound AdcTables::BoundFor(float threshold, float partition_term,
+                                    float max_vector_term) const {
+  // Plain f32 ADC errs by up to (M + 1) / 2 units of 2^-23 x the sum of absolute terms, the lower
+  // bound and the limit by less than 3.5: M + 4 units cover both.
+  const double magnitude = sum_of_maxima_ + static_cast<double>(std::abs(partition_term)) +
+                           static_cast<double>(max_vector_term);
+  const double slack = static_cast<double>(num_sub_vectors_ + 4) * 0x1p-23 * magnitude;
+  return {.table = quantized_.data(),
+          .base = static_cast<float>(static_cast<double>(partition_term) + sum_of_minima_),
+          .delta = delta_,
+          .limit = static_cast<float>(static_cast<double>(threshold) + slack)};
+}
+
+}  // namespace forebay::index

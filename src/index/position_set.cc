@@ -1,0 +1,47 @@
+#include "index/position_set.h"
+
+#include <bit>
+#include <cassert>
+
+namespace forebay::index {
+
+void PositionSet::Reserve(std::size_t num_pages) {
+  const std::size_t needed = (num_pages_ + num_pages) * 4 / 3 + 1;
+  if (needed <= slots_.size()) {
+    return;
+  }
+  std::vector<Slot> old(std::bit_ceil(needed), Slot{0, 0});
+  old.swap(slots_);
+  for (const Slot& slot : old) {
+    if (slot.bits != 0) {
+      slots_[Find(slot.page)] = slot;
+    }
+  }
+  allocated_bytes_.StoreRelease(slots_.size() * sizeof(Slot));
+}
+
+bool PositionSet::Insert(std::uint64_t position) {
+  Slot& slot = slots_[Find(position / kPageSize)];
+  const std::uint64_t bit = std::uint64_t{1} << (position % kPageSize);
+  if ((slot.bits & bit) != 0) {
+    return false;
+  }
+  num_pages_ += slot.bits == 0 ? 1 : 0;
+  assert(num_pages_ < slots_.size());
+  slot.page = position / kPageSize;
+  slot.bits |= bit;
+  return true;
+}
+
+std::size_t PositionSet::Find(std::uint64_t page) const {
+  // Multiplicative hashing (Knuth 6.4): the high bits of the product are the mixed ones.
+  const int shift = 64 - std::countr_zero(slots_.size());
+  const std::uint64_t product = page * 0x9E3779B97F4A7C15U;
+  std::size_t i = shift < 64 ? static_cast<std::size_t>(product >> shift) : 0;
+  while (slots_[i].bits != 0 && slots_[i].page != page) {
+    i = (i + 1) & (slots_.size() - 1);
+  }
+  return i;
+}
+
+}  // namespace forebay::index

@@ -1,0 +1,61 @@
+// QuerySearch: one query after the other through the whole pipeline.
+//
+//   coarse distances -> nearest partitions -> tables -> scan of the blocks under the bound
+//   -> f32 ADC of the survivors -> the k (x refine_factor) nearest -> exact distances
+//
+// Thread safety: none; each search thread has its own. It reads an index that may be written.
+//
+// Invariants:
+//   1. Only ordinals below the snapshot are looked at.
+//   2. Without re-ranking, the hits are those of a plain f32 ADC ranking of the probed partitions.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "index/adc_tables.h"
+#include "index/eligibility.h"
+#include "index/mem_index_impl.h"
+#include "index/probe_order.h"
+#include "index/top_k.h"
+
+namespace forebay::index {
+
+class QuerySearch {
+ public:
+  /// All three outlive this.
+  QuerySearch(const IvfPqMemIndex::Impl& index, const SearchOptions& options,
+              std::uint32_t snapshot);
+
+  /// Answers one good query. Throws std::bad_alloc.
+  Status Run(const float* query, std::vector<Hit>* hits, SearchStats* stats);
+
+ private:
+  void ProbePartition(std::uint32_t partition, SearchStats* stats);
+  void ScanRun(const BlockRun& run, float partition_term, float max_vector_term,
+               SearchStats* stats);
+  void OfferSurvivors(const BlockRun& run, std::size_t num_survivors, float partition_term);
+  [[nodiscard]] float Threshold() const;
+  Status Rerank(std::span<const Candidate> candidates, std::vector<Hit>* hits) const;
+  [[nodiscard]] float ExactDistance(const float* raw) const;
+
+  const IvfPqMemIndex::Impl& index_;
+  const IvfPqModel::Data& model_;
+  const SearchOptions& options_;
+  const std::uint32_t snapshot_;
+  /// Cosine distances are half of what the codes of normalised vectors give.
+  const float scale_;
+  Eligibility eligibility_;
+  RowPositions::Reader positions_;
+  std::vector<float> query_;  // Prepared.
+  std::vector<float> fill_;   // Raw, with OnBadVectors::kFill.
+  ProbeOrder order_;
+  AdcTables tables_;
+  TopK nearest_;  // Distances before scaling.
+  std::vector<std::uint64_t> masks_;
+  std::vector<std::uint32_t> survivors_;
+  std::vector<float> distances_;
+};
+
+}  // namespace forebay::index

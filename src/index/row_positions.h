@@ -1,0 +1,77 @@
+// RowPositions: from ordinals to the caller's 64-bit row positions.
+//
+// Thread safety: one writer (Reserve, Append), any number of readers, each with a Reader made
+// after its snapshot was loaded.
+//
+// Invariants:
+//   1. While positions are mostly contiguous they are kept as runs: (first ordinal, position of
+//      it). A run has no length: the next one's first ordinal ends it.
+//   2. When runs no longer pay, later ordinals go to an array, for good: from array_from on.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+
+#include "base/chunked_array.h"
+#include "base/published.h"
+
+namespace forebay::index {
+
+class RowPositions {
+  struct Run {
+    std::uint64_t position;
+    std::uint32_t first_ordinal;
+  };
+
+ public:
+  /// Makes room for any `num_rows` positions from `first_ordinal` on, and decides whether they
+  /// will be runs. Throws std::bad_alloc, nothing changed for readers.
+  void Reserve(std::uint32_t first_ordinal, std::span<const std::uint64_t> positions);
+
+  /// Adds what Reserve made room for. Readers see it with the next snapshot.
+  void Append(std::uint32_t first_ordinal, std::span<const std::uint64_t> positions);
+
+  [[nodiscard]] std::size_t allocated_bytes() const {
+    return runs_.allocated_bytes() + array_.allocated_bytes();
+  }
+
+  /// Looks positions up; fastest when ordinals ascend.
+  class Reader {
+   public:
+    explicit Reader(const RowPositions& positions)
+        : positions_(positions),
+          num_runs_(positions.num_runs_.LoadAcquire()),
+          array_from_(positions.array_from_.LoadAcquire()) {}
+
+    std::uint64_t operator[](std::uint32_t ordinal) {
+      if (ordinal >= array_from_) {
+        return positions_.array_[ordinal - array_from_];
+      }
+      if (ordinal - run_.first_ordinal >= run_length_) {
+        FindRun(ordinal);
+      }
+      return run_.position + (ordinal - run_.first_ordinal);
+    }
+
+   private:
+    void FindRun(std::uint32_t ordinal);
+
+    const RowPositions& positions_;
+    std::size_t num_runs_;
+    std::uint32_t array_from_;
+    Run run_{0, 0};
+    std::uint32_t run_length_ = 0;
+  };
+
+ private:
+  static constexpr std::uint32_t kNever = std::numeric_limits<std::uint32_t>::max();
+
+  ChunkedArray<Run> runs_;
+  ChunkedArray<std::uint64_t> array_;
+  Published<std::size_t> num_runs_{0};
+  Published<std::uint32_t> array_from_{kNever};
+};
+
+}  // namespace forebay::index

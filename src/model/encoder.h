@@ -1,0 +1,32 @@
+// EncodeRows: from vectors to partitions, codes and vector terms.
+//
+// Thread safety: pure functions of an immutable model; rows do not depend on each other, so any
+// split of a batch gives the same codes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "model/model_data.h"
+
+namespace forebay::model {
+
+/// Where EncodeRows writes, for each row.
+struct EncodedRows {
+  std::uint32_t* partitions = nullptr;  ///< [n]
+  std::uint8_t* codes = nullptr;        ///< [n][code_len]
+  float* vector_terms = nullptr;        ///< [n], residual models only: |r|^2 + 2<c, r>
+};
+
+/// Rows that EncodeRows takes at once, so that its scratch memory stays in the cache.
+inline constexpr std::size_t kEncodeRows = 256;
+
+/// Encodes n <= kEncodeRows prepared rows [n][dim]. Throws std::bad_alloc.
+void EncodeRows(const IvfPqModel::Data& model, const float* rows, std::size_t n,
+                const EncodedRows& out);
+
+/// Replaces each of n rows by what is left of it after its centroid.
+void SubtractCentroids(VectorView centroids, const std::uint32_t* partitions, std::size_t n,
+                       float* rows);
+
+}  // namespace forebay::model

@@ -1,0 +1,13 @@
+// The rules for shapes that creating and training a model share.
+#pragma once
+
+#include <cstddef>
+
+#include "forebay/status.h"
+
+namespace forebay::model {
+
+/// kInvalidArgument unless num_bits is 4 or 8, num_sub_vectors divides dim, and is even with 4.
+Status CheckPqShape(std::size_t dim, std::size_t num_sub_vectors, unsigned num_bits);
+
+}  // namespace forebay::model

@@ -1,0 +1,180 @@
+// The dense kernels of every vectorised level, written once over a type V of 16 float lanes. A
+// level's file defines V in its anonymous namespace and includes this. V has:
+//   Floats, Ints                           16 lanes each
+//   Zero() Set(x) Load(p) Store(p, v)      p needs no alignment
+//   Add Sub Fma(a, b, acc)                 Fma is a x b + acc, rounded once
+//   FmaFirst(n, a, b, acc)                 the first n lanes; the others keep acc
+//   LoadFirst(n, p)                        reads n floats; the other lanes are 0
+//   LaneNumbers() AddInts(v, n) KeepGreater(scores, indexes, best_scores, best_indexes)
+//   ArgMax(scores, indexes, &score)        greatest score, lowest index on ties
+//   ReduceTree(v)                          lane i with i + 8, then + 4, + 2, + 1
+#pragma once
+
+#include "simd/kernels.h"
+
+namespace forebay::simd {
+namespace {
+
+/// Scores kRows rows against kGroups groups at a time: kRows x kGroups independent chains of
+/// multiply-adds keep the units busy, and each loaded column serves kRows rows.
+template <typename V, std::size_t kRows, std::size_t kGroups>
+struct NearestTile {
+  typename V::Floats best[kRows];
+  typename V::Ints best_index[kRows];
+
+  NearestTile() {
+    for (std::size_t r = 0; r < kRows; ++r) {
+      best[r] = V::Set(-__builtin_inff());
+      best_index[r] = V::LaneNumbers();
+    }
+  }
+
+  template <std::size_t kWidth>
+  void Score(const PackedRows& packed, std::size_t group, const float* rows, std::size_t stride) {
+    const std::size_t group_size = packed.dim * kPackLanes;
+    const float* column = packed.data + group * group_size;
+    typename V::Floats sums[kRows][kWidth];
+    for (std::size_t g = 0; g < kWidth; ++g) {
+      const auto bias = V::Load(packed.biases + (group + g) * kPackLanes);
+      for (std::size_t r = 0; r < kRows; ++r) {
+        sums[r][g] = bias;
+      }
+    }
+    for (std::size_t d = 0; d < packed.dim; ++d) {
+      typename V::Floats columns[kWidth];
+      for (std::size_t g = 0; g < kWidth; ++g) {
+        columns[g] = V::Load(column + g * group_size + d * kPackLanes);
+      }
+      for (std::size_t r = 0; r < kRows; ++r) {
+        const auto x = V::Set(rows[r * stride + d]);
+        for (std::size_t g = 0; g < kWidth; ++g) {
+          sums[r][g] = V::Fma(x, columns[g], sums[r][g]);
+        }
+      }
+    }
+    for (std::size_t g = 0; g < kWidth; ++g) {
+      const auto numbers = V::AddInts(V::LaneNumbers(), (group + g) * kPackLanes);
+      for (std::size_t r = 0; r < kRows; ++r) {
+        V::KeepGreater(sums[r][g], numbers, &best[r], &best_index[r]);
+      }
+    }
+  }
+
+  static void Run(const PackedRows& packed, const float* rows, std::size_t stride,
+                  std::uint32_t* indexes, float* scores) {
+    NearestTile tile;
+    const std::size_t num_groups = packed.num_groups();
+    std::size_t group = 0;
+    for (; group + kGroups <= num_groups; group += kGroups) {
+      tile.template Score<kGroups>(packed, group, rows, stride);
+    }
+    for (; group < num_groups; ++group) {
+      tile.template Score<1>(packed, group, rows, stride);
+    }
+    for (std::size_t r = 0; r < kRows; ++r) {
+      float score = 0;
+      indexes[r] = V::ArgMax(tile.best[r], tile.best_index[r], &score);
+      if (scores != nullptr) {
+        scores[r] = score + 0.0F;  // Both zeros become +0.
+      }
+    }
+  }
+};
+
+template <typename V>
+void Nearest(const PackedRows& packed, const StridedRows& rows, std::uint32_t* indexes,
+             float* scores) {
+  std::size_t i = 0;
+  const auto run = [&](auto tile, std::size_t num_rows) {
+    for (; i + num_rows <= rows.num_rows; i += num_rows) {
+      decltype(tile)::Run(packed, rows.data + i * rows.stride, rows.stride, indexes + i,
+                          scores != nullptr ? scores + i : nullptr);
+    }
+  };
+  run(NearestTile<V, 8, 2>(), 8);
+  run(NearestTile<V, 1, 8>(), 1);
+}
+
+template <typename V, std::size_t kGroups, bool kL2>
+void PackedTile(const PackedRows& packed, std::size_t group, const float* x, float* out) {
+  const std::size_t group_size = packed.dim * kPackLanes;
+  const float* column = packed.data + group * group_size;
+  typename V::Floats sums[kGroups];
+  for (auto& sum : sums) {
+    sum = V::Zero();
+  }
+  for (std::size_t d = 0; d < packed.dim; ++d) {
+    const auto xs = V::Set(x[d]);
+    for (std::size_t g = 0; g < kGroups; ++g) {
+      const auto values = V::Load(column + g * group_size + d * kPackLanes);
+      if constexpr (kL2) {
+        const auto difference = V::Sub(xs, values);
+        sums[g] = V::Fma(difference, difference, sums[g]);
+      } else {
+        sums[g] = V::Fma(xs, values, sums[g]);
+      }
+    }
+  }
+  for (std::size_t g = 0; g < kGroups; ++g) {
+    V::Store(out + (group + g) * kPackLanes, sums[g]);
+  }
+}
+
+template <typename V, bool kL2>
+void PackedDistances(const PackedRows& packed, const float* x, float* out) {
+  constexpr std::size_t kGroups = 8;
+  const std::size_t num_groups = packed.num_groups();
+  std::size_t group = 0;
+  for (; group + kGroups <= num_groups; group += kGroups) {
+    PackedTile<V, kGroups, kL2>(packed, group, x, out);
+  }
+  for (; group < num_groups; ++group) {
+    PackedTile<V, 1, kL2>(packed, group, x, out);
+  }
+}
+
+/// 16 partial sums over pairs of elements, then the tree. `terms(x, y, &f, &g)` gives the two
+/// factors whose product is added.
+template <typename V, typename Terms>
+float PairSum(const float* a, const float* b, std::size_t n, const Terms& terms) {
+  typename V::Floats sums = V::Zero();
+  typename V::Floats f;
+  typename V::Floats g;
+  std::size_t i = 0;
+  for (; i + kPackLanes <= n; i += kPackLanes) {
+    terms(V::Load(a + i), V::Load(b + i), &f, &g);
+    sums = V::Fma(f, g, sums);
+  }
+  if (i < n) {
+    terms(V::LoadFirst(n - i, a + i), V::LoadFirst(n - i, b + i), &f, &g);
+    sums = V::FmaFirst(n - i, f, g, sums);
+  }
+  return V::ReduceTree(sums);
+}
+
+template <typename V>
+float L2(const float* a, const float* b, std::size_t n) {
+  return PairSum<V>(a, b, n, [](const auto& x, const auto& y, auto* f, auto* g) {
+    *f = V::Sub(x, y);
+    *g = *f;
+  });
+}
+
+template <typename V>
+float Dot(const float* a, const float* b, std::size_t n) {
+  return PairSum<V>(a, b, n, [](const auto& x, const auto& y, auto* f, auto* g) {
+    *f = x;
+    *g = y;
+  });
+}
+
+template <typename V>
+float ResidualTerm(const float* r, const float* c, std::size_t n) {
+  return PairSum<V>(r, c, n, [](const auto& x, const auto& y, auto* f, auto* g) {
+    *f = x;
+    *g = V::Fma(V::Set(2.0F), y, x);
+  });
+}
+
+}  // namespace
+}  // namespace forebay::simd

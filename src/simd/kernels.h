@@ -1,0 +1,104 @@
+// The kernels: every inner loop whose floating-point arithmetic must be the same on every CPU.
+//
+// Thread safety: kernels are pure functions of their arguments.
+//
+// This header is compiled for several instruction sets, so it holds plain types only and includes
+// nothing whose inline functions other files share. dispatch.h picks the kernels to use.
+//
+// Invariants (the canonical arithmetic; scalar.cc is the norm, every other level equals it bit for
+// bit, and tests compare them):
+//   1. Loops over outputs (packed rows): each output is its own chain of fused multiply-adds, in
+//      the order of the dimensions. SIMD lanes are outputs.
+//   2. Loops over one pair of vectors: 16 partial sums, element i in sum i % 16, added up by a
+//      fixed tree: i with i + 8, then + 4, + 2, + 1.
+//   3. ADC: (partition term + vector term), then + one table entry after the other.
+//   4. Integer sums of quantized tables saturate at 65535.
+//   5. Nothing beyond num_lanes is read from a block.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace forebay::simd {
+
+/// Vectors per block of codes, and lanes per group of packed rows.
+inline constexpr std::size_t kBlockLanes = 64;
+inline constexpr std::size_t kPackLanes = 16;
+
+/// Rows packed for kernels whose lanes are rows: [num_groups][dim][16], padded with zeros.
+struct PackedRows {
+  const float* data = nullptr;
+  /// [num_groups][16], minus infinity in the padding.
+  const float* biases = nullptr;
+  std::size_t num_rows = 0;
+  std::size_t dim = 0;
+
+  [[nodiscard]] std::size_t num_groups() const { return (num_rows + kPackLanes - 1) / kPackLanes; }
+};
+
+/// Vectors at a fixed distance (in floats) from each other.
+struct StridedRows {
+  const float* data = nullptr;
+  std::size_t num_rows = 0;
+  std::size_t stride = 0;
+};
+
+/// A run of consecutive blocks of one extent: [block][code byte][64 lanes].
+struct CodeRun {
+  const std::uint8_t* codes = nullptr;
+  /// [block][64], or nullptr: no vector has a term of its own.
+  const float* terms = nullptr;
+  std::size_t code_len = 0;
+  /// The last block may be partial.
+  std::size_t num_lanes = 0;
+};
+
+/// Which lanes the lower bound base + (term + delta x sum) cannot rule out.
+struct ScanBound {
+  /// [num_sub_vectors][2^num_bits] entries, each at most the true entry in steps of delta.
+  const std::uint8_t* table = nullptr;
+  float base = 0;
+  float delta = 0;
+  /// A lane is ruled out only when its lower bound is strictly greater.
+  float limit = 0;
+};
+
+/// One f32 table and what else an asymmetric distance consists of.
+struct AdcTable {
+  const float* entries = nullptr;  ///< [num_sub_vectors][2^num_bits].
+  float partition_term = 0;
+};
+
+struct Kernels {
+  const char* name;
+
+  /// For each row, the packed row with the greatest bias + <row, packed row>; the lowest index
+  /// wins a tie. `scores` may be nullptr; a zero in it is +0.
+  void (*nearest)(const PackedRows& packed, const StridedRows& rows, std::uint32_t* indexes,
+                  float* scores);
+  /// out[num_groups x 16]: squared distances of x to every packed row.
+  void (*packed_l2)(const PackedRows& packed, const float* x, float* out);
+  /// The same for inner products.
+  void (*packed_dot)(const PackedRows& packed, const float* x, float* out);
+  /// Sum of (a[i] - b[i])^2 over n dimensions.
+  float (*l2)(const float* a, const float* b, std::size_t n);
+  /// Sum of a[i] x b[i].
+  float (*dot)(const float* a, const float* b, std::size_t n);
+  /// |r|^2 + 2<c, r>, as the sum of r[i] x (2 c[i] + r[i]).
+  float (*residual_term)(const float* r, const float* c, std::size_t n);
+
+  /// Writes the lanes that are in `eligible` ([block] masks, or nullptr: all) and that the bound
+  /// does not rule out, in ascending order, to `survivors`; returns how many. `survivors` has room
+  /// for run.num_lanes + kPackLanes: what stands behind the last one is undefined.
+  std::size_t (*scan_8bit)(const CodeRun& run, const ScanBound& bound,
+                           const std::uint64_t* eligible, std::uint32_t* survivors);
+  std::size_t (*scan_4bit)(const CodeRun& run, const ScanBound& bound,
+                           const std::uint64_t* eligible, std::uint32_t* survivors);
+  /// The f32 asymmetric distance of each of the num_lanes `lanes`.
+  void (*adc_8bit)(const CodeRun& run, const AdcTable& table, const std::uint32_t* lanes,
+                   std::size_t num_lanes, float* out);
+  void (*adc_4bit)(const CodeRun& run, const AdcTable& table, const std::uint32_t* lanes,
+                   std::size_t num_lanes, float* out);
+};
+
+}  // namespace forebay::simd

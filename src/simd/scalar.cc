@@ -1,0 +1,156 @@
+// The norm: what every other level must equal, bit for bit. Written to be read.
+#include <cmath>
+
+#include "simd/adc.inl.h"
+#include "simd/kernels.h"
+
+namespace forebay::simd {
+
+extern const Kernels kScalarKernels;
+
+namespace {
+
+constexpr float kSaturation = 65535.0F;
+
+struct Lanes {
+  float at[kPackLanes];
+};
+
+/// bias + <x, packed row> for the 16 rows of a group.
+Lanes GroupScores(const PackedRows& packed, std::size_t group, const float* x) {
+  const float* column = packed.data + group * packed.dim * kPackLanes;
+  Lanes scores;
+  for (std::size_t lane = 0; lane < kPackLanes; ++lane) {
+    scores.at[lane] = packed.biases[group * kPackLanes + lane];
+  }
+  for (std::size_t d = 0; d < packed.dim; ++d, column += kPackLanes) {
+    for (std::size_t lane = 0; lane < kPackLanes; ++lane) {
+      scores.at[lane] = std::fma(x[d], column[lane], scores.at[lane]);
+    }
+  }
+  return scores;
+}
+
+void Nearest(const PackedRows& packed, const StridedRows& rows, std::uint32_t* indexes,
+             float* scores) {
+  for (std::size_t i = 0; i < rows.num_rows; ++i) {
+    std::uint32_t best = 0;
+    float best_score = -INFINITY;
+    for (std::size_t group = 0; group < packed.num_groups(); ++group) {
+      const Lanes scores_here = GroupScores(packed, group, rows.data + i * rows.stride);
+      for (std::size_t lane = 0; lane < kPackLanes; ++lane) {
+        if (scores_here.at[lane] > best_score) {
+          best_score = scores_here.at[lane];
+          best = static_cast<std::uint32_t>(group * kPackLanes + lane);
+        }
+      }
+    }
+    indexes[i] = best;
+    if (scores != nullptr) {
+      scores[i] = best_score + 0.0F;  // Both zeros become +0.
+    }
+  }
+}
+
+/// Writes, for each packed row, the sum over dimensions of what add(x, row element, sum) makes.
+template <typename Add>
+void PackedSums(const PackedRows& packed, const float* x, float* out, const Add& add) {
+  const float* column = packed.data;
+  for (std::size_t group = 0; group < packed.num_groups(); ++group, out += kPackLanes) {
+    for (std::size_t lane = 0; lane < kPackLanes; ++lane) {
+      out[lane] = 0.0F;
+    }
+    for (std::size_t d = 0; d < packed.dim; ++d, column += kPackLanes) {
+      for (std::size_t lane = 0; lane < kPackLanes; ++lane) {
+        out[lane] = add(x[d], column[lane], out[lane]);
+      }
+    }
+  }
+}
+
+void PackedL2(const PackedRows& packed, const float* x, float* out) {
+  PackedSums(packed, x, out, [](float a, float b, float sum) {
+    const float difference = a - b;
+    return std::fma(difference, difference, sum);
+  });
+}
+
+void PackedDot(const PackedRows& packed, const float* x, float* out) {
+  PackedSums(packed, x, out, [](float a, float b, float sum) { return std::fma(a, b, sum); });
+}
+
+/// The fixed tree over 16 partial sums.
+float ReduceTree(float* sums) {
+  for (std::size_t width = kPackLanes / 2; width > 0; width /= 2) {
+    for (std::size_t i = 0; i < width; ++i) {
+      sums[i] += sums[i + width];
+    }
+  }
+  return sums[0];
+}
+
+float L2(const float* a, const float* b, std::size_t n) {
+  float sums[kPackLanes] = {};
+  for (std::size_t i = 0; i < n; ++i) {
+    const float difference = a[i] - b[i];
+    sums[i % kPackLanes] = std::fma(difference, difference, sums[i % kPackLanes]);
+  }
+  return ReduceTree(sums);
+}
+
+float Dot(const float* a, const float* b, std::size_t n) {
+  float sums[kPackLanes] = {};
+  for (std::size_t i = 0; i < n; ++i) {
+    sums[i % kPackLanes] = std::fma(a[i], b[i], sums[i % kPackLanes]);
+  }
+  return ReduceTree(sums);
+}
+
+float ResidualTerm(const float* r, const float* c, std::size_t n) {
+  float sums[kPackLanes] = {};
+  for (std::size_t i = 0; i < n; ++i) {
+    const float factor = std::fma(2.0F, c[i], r[i]);
+    sums[i % kPackLanes] = std::fma(r[i], factor, sums[i % kPackLanes]);
+  }
+  return ReduceTree(sums);
+}
+
+template <unsigned kBits>
+std::size_t Scan(const CodeRun& run, const ScanBound& bound, const std::uint64_t* eligible,
+                 std::uint32_t* survivors) {
+  std::size_t count = 0;
+  for (std::size_t lane = 0; lane < run.num_lanes; ++lane) {
+    if (eligible != nullptr && (eligible[lane / kBlockLanes] >> (lane % kBlockLanes) & 1U) == 0) {
+      continue;
+    }
+    std::uint32_t sum = 0;
+    ForEachCode<kBits>(LaneCodes(run, lane), run.code_len, [&](std::size_t m, unsigned code) {
+      sum += bound.table[(m << kBits) + code];
+    });
+    const float term = run.terms != nullptr ? run.terms[lane] : 0.0F;
+    const float steps = std::fmin(static_cast<float>(sum), kSaturation);
+    const float lower = std::fma(bound.delta, steps, bound.base + term);
+    if (!(lower > bound.limit)) {
+      survivors[count++] = static_cast<std::uint32_t>(lane);
+    }
+  }
+  return count;
+}
+
+}  // namespace
+
+const Kernels kScalarKernels = {
+    .name = "scalar",
+    .nearest = Nearest,
+    .packed_l2 = PackedL2,
+    .packed_dot = PackedDot,
+    .l2 = L2,
+    .dot = Dot,
+    .residual_term = ResidualTerm,
+    .scan_8bit = Scan<8>,
+    .scan_4bit = Scan<4>,
+    .adc_8bit = Adc<8>,
+    .adc_4bit = Adc<4>,
+};
+
+}  // namespace forebay::simd

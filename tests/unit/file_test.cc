@@ -1,0 +1,164 @@
+#include "forebay/file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstddef>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace forebay {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+std::vector<std::byte> Bytes(std::size_t size, unsigned seed = 1) {
+  std::vector<std::byte> bytes(size);
+  for (std::size_t i = 0; i < size; ++i) {
+    bytes[i] = static_cast<std::byte>((i * 31 + seed) % 251);
+  }
+  return bytes;
+}
+
+class FileTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (fs::temp_directory_path() / "forebay-file-test-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    directory_ = name;
+  }
+  void TearDown() override { fs::remove_all(directory_); }
+
+  [[nodiscard]] std::vector<std::string> Names() const {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(directory_)) {
+      names.push_back(entry.path().filename().string());
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+  fs::path directory_;
+};
+
+TEST_F(FileTest, ReadsBackWhatWasWritten) {
+  // Around the size of the first read, where the end of the file is found in different ways.
+  for (const std::size_t size : {0U, 1U, 65535U, 65536U, 65537U, 131072U, 1U << 20U}) {
+    const auto bytes = Bytes(size);
+    ASSERT_TRUE(WriteFile(directory_ / "a", bytes).ok());
+    const auto read = ReadFile(directory_ / "a");
+    ASSERT_TRUE(read.ok()) << read.status().ToString();
+    EXPECT_EQ(*read, bytes) << size;
+  }
+  EXPECT_THAT(Names(), ElementsAre("a"));
+}
+
+TEST_F(FileTest, ReplacesAFile) {
+  ASSERT_TRUE(WriteFile(directory_ / "a", Bytes(1000, 1)).ok());
+  ASSERT_TRUE(WriteFile(directory_ / "a", Bytes(10, 2)).ok());
+  EXPECT_EQ(*ReadFile(directory_ / "a"), Bytes(10, 2));
+  EXPECT_THAT(Names(), ElementsAre("a"));
+}
+
+TEST_F(FileTest, WritesARelativePath) {
+  const fs::path before = fs::current_path();
+  fs::current_path(directory_);
+  const Status status = WriteFile("a", Bytes(10));
+  fs::current_path(before);
+  EXPECT_TRUE(status.ok()) << status.ToString();
+  EXPECT_THAT(Names(), ElementsAre("a"));
+}
+
+TEST_F(FileTest, KeepsToTheUmask) {
+  const mode_t before = ::umask(027);
+  const Status status = WriteFile(directory_ / "a", Bytes(10));
+  ::umask(before);
+  ASSERT_TRUE(status.ok());
+  EXPECT_EQ(fs::status(directory_ / "a").permissions(), fs::perms(0640));
+}
+
+TEST_F(FileTest, StepsOverWhatACrashedWriterLeft) {
+  for (int i = 0; i < 1000; ++i) {  // The counter is somewhere in here.
+    const auto name = "a.tmp-" + std::to_string(::getpid()) + "-" + std::to_string(i);
+    ASSERT_TRUE(std::ofstream(directory_ / name).good());
+  }
+  EXPECT_TRUE(WriteFile(directory_ / "a", Bytes(10)).ok());
+  EXPECT_EQ(*ReadFile(directory_ / "a"), Bytes(10));
+}
+
+TEST_F(FileTest, ReadsAPipe) {
+  const fs::path pipe = directory_ / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const auto bytes = Bytes(300'000);
+  std::thread writer([&] {
+    std::FILE* file = std::fopen(pipe.c_str(), "wb");
+    ASSERT_NE(file, nullptr);
+    EXPECT_EQ(std::fwrite(bytes.data(), 1, bytes.size(), file), bytes.size());
+    EXPECT_EQ(std::fclose(file), 0);
+  });
+  const auto read = ReadFile(pipe);
+  writer.join();
+  ASSERT_TRUE(read.ok());
+  EXPECT_EQ(*read, bytes);
+}
+
+TEST_F(FileTest, ReadErrorsNameThePathAndTheReason) {
+  const auto missing = ReadFile(directory_ / "none");
+  ASSERT_FALSE(missing.ok());
+  EXPECT_EQ(missing.status().code(), StatusCode::kIoError);
+  EXPECT_EQ(missing.status().message(),
+            "cannot open " + (directory_ / "none").string() + ": No such file or directory");
+
+  const auto folder = ReadFile(directory_);
+  ASSERT_FALSE(folder.ok());
+  EXPECT_EQ(folder.status().message(), "cannot read " + directory_.string() + ": Is a directory");
+}
+
+TEST_F(FileTest, WriteErrorsNameThePathAndTheReason) {
+  const Status status = WriteFile(directory_ / "none" / "a", Bytes(10));
+  EXPECT_EQ(status.code(), StatusCode::kIoError);
+  EXPECT_THAT(status.message(), HasSubstr((directory_ / "none" / "a").string()));
+  EXPECT_THAT(status.message(), HasSubstr("No such file or directory"));
+  EXPECT_THAT(Names(), IsEmpty());
+}
+
+TEST_F(FileTest, LeavesNothingBehindWhenTheTargetIsAFolder) {
+  fs::create_directory(directory_ / "folder");
+  const Status status = WriteFile(directory_ / "folder", Bytes(10));
+  EXPECT_EQ(status.code(), StatusCode::kIoError);
+  EXPECT_THAT(status.message(), HasSubstr("no regular file"));
+  EXPECT_THAT(Names(), ElementsAre("folder"));
+}
+
+TEST_F(FileTest, LeavesTheOldFileWhenTheNewOneDoesNotFit) {
+  ASSERT_TRUE(WriteFile(directory_ / "a", Bytes(100, 1)).ok());
+  rlimit before = {};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto old_handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit limit = before;
+  limit.rlim_cur = 4096;
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+  const Status status = WriteFile(directory_ / "a", Bytes(100'000, 2));
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, old_handler);
+
+  EXPECT_EQ(status.code(), StatusCode::kIoError);
+  EXPECT_THAT(status.message(), HasSubstr("File too large"));
+  EXPECT_EQ(*ReadFile(directory_ / "a"), Bytes(100, 1));
+  EXPECT_THAT(Names(), ElementsAre("a"));
+}
+
+}  // namespace
+}  // namespace forebay

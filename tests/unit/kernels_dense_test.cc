@@ -1,0 +1,315 @@
+// The kernels over floats: every level against the norm (scalar) bit for bit, and the norm against
+// the canonical arithmetic written down a second time here.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <span>
+#include <vector>
+
+#include "simd/kernels.h"
+#include "support/canonical_arithmetic.h"
+#include "support/guarded_array.h"
+#include "support/kernel_test.h"
+#include "support/test_data.h"
+
+namespace forebay::simd {
+namespace {
+
+using forebay::testing::AllLevels;
+using forebay::testing::Bits;
+using forebay::testing::ChainDot;
+using forebay::testing::ChainL2;
+using forebay::testing::Floats;
+using forebay::testing::GuardedArray;
+using forebay::testing::kAllFloats;
+using forebay::testing::KernelTest;
+using forebay::testing::LevelName;
+using forebay::testing::RandomFloats;
+using forebay::testing::Rng;
+using forebay::testing::Sizes;
+using forebay::testing::TreeDot;
+using forebay::testing::TreeL2;
+using forebay::testing::TreeResidualTerm;
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr std::array<std::size_t, 12> kDims = {1, 2, 3, 4, 8, 15, 16, 17, 31, 64, 100, 130};
+constexpr std::array<std::size_t, 17> kPackedRows = {1,   2,   15,  16,  17,  31,  32,  33, 100,
+                                                     127, 128, 129, 144, 255, 256, 257, 300};
+
+/// Packed rows that end where the memory does. Keeps the rows as they came, too.
+class Packed {
+ public:
+  Packed(std::size_t num_rows, std::size_t dim, std::span<const float> rows,
+         std::span<const float> biases)
+      : num_rows_(num_rows),
+        dim_(dim),
+        rows_(rows.begin(), rows.end()),
+        data_(Groups(num_rows) * dim * kPackLanes),
+        biases_(Groups(num_rows) * kPackLanes) {
+    std::fill_n(data_.data(), data_.size(), 0.0F);
+    std::fill_n(biases_.data(), biases_.size(), -kInfinity);
+    for (std::size_t i = 0; i < num_rows; ++i) {
+      biases_.data()[i] = biases[i];
+      for (std::size_t d = 0; d < dim; ++d) {
+        data_.data()[(i / kPackLanes * dim + d) * kPackLanes + i % kPackLanes] = rows[i * dim + d];
+      }
+    }
+  }
+
+  [[nodiscard]] PackedRows view() const { return {data_.data(), biases_.data(), num_rows_, dim_}; }
+  [[nodiscard]] const float* row(std::size_t i) const { return rows_.data() + i * dim_; }
+
+ private:
+  static std::size_t Groups(std::size_t num_rows) { return (num_rows + 15) / 16; }
+
+  std::size_t num_rows_;
+  std::size_t dim_;
+  std::vector<float> rows_;
+  GuardedArray<float> data_;
+  GuardedArray<float> biases_;
+};
+
+/// Rows with other floats between them, the last of which ends where the memory does.
+class Rows {
+ public:
+  Rows(std::size_t num_rows, std::size_t dim, std::size_t stride, Floats kind, Rng* rng)
+      : num_rows_(num_rows),
+        stride_(stride),
+        data_(RandomFloats((num_rows - 1) * stride + dim, kind, rng)) {}
+
+  [[nodiscard]] StridedRows view() const { return {data_.data(), num_rows_, stride_}; }
+
+ private:
+  std::size_t num_rows_;
+  std::size_t stride_;
+  GuardedArray<float> data_;
+};
+
+struct Answer {
+  std::vector<std::uint32_t> indexes;
+  std::vector<std::uint32_t> score_bits;
+
+  friend bool operator==(const Answer&, const Answer&) = default;
+};
+
+Answer Nearest(const Kernels& kernels, const PackedRows& packed, const StridedRows& rows) {
+  GuardedArray<std::uint32_t> indexes(rows.num_rows);
+  GuardedArray<float> scores(rows.num_rows);
+  kernels.nearest(packed, rows, indexes.data(), scores.data());
+  return {indexes.ToVector(), Bits(scores.ToVector())};
+}
+
+/// The first greatest of all bias + <row, packed row>, each one chain in the order of dimensions.
+Answer NearestByDefinition(const Packed& packed, const StridedRows& rows) {
+  const PackedRows view = packed.view();
+  Answer answer;
+  for (std::size_t i = 0; i < rows.num_rows; ++i) {
+    std::vector<float> scores;
+    for (std::size_t j = 0; j < view.num_rows; ++j) {
+      scores.push_back(
+          ChainDot(view.biases[j], rows.data + i * rows.stride, packed.row(j), view.dim));
+    }
+    const auto best = std::max_element(scores.begin(), scores.end());
+    answer.indexes.push_back(static_cast<std::uint32_t>(best - scores.begin()));
+    answer.score_bits.push_back(Bits(*best == 0.0F ? 0.0F : *best));
+  }
+  return answer;
+}
+
+class DenseKernelsTest : public KernelTest {};
+INSTANTIATE_TEST_SUITE_P(Levels, DenseKernelsTest, ::testing::ValuesIn(AllLevels()), LevelName);
+
+TEST_P(DenseKernelsTest, NearestEqualsScalar) {
+  Rng rng(1);
+  std::size_t num_rows = 0;
+  for (const std::size_t dim : kDims) {
+    for (const std::size_t num_packed : kPackedRows) {
+      for (const Floats kind : kAllFloats) {
+        num_rows = num_rows % 20 + 1;
+        const std::size_t stride = dim + rng.Below(3) * 5;
+        const Packed packed(num_packed, dim, RandomFloats(num_packed * dim, kind, &rng),
+                            RandomFloats(num_packed, kind, &rng));
+        const Rows rows(num_rows, dim, stride, kind, &rng);
+        ASSERT_EQ(Nearest(level(), packed.view(), rows.view()),
+                  Nearest(scalar(), packed.view(), rows.view()))
+            << num_rows << " rows, " << num_packed << " packed, dim " << dim << ", stride "
+            << stride << ", kind " << static_cast<int>(kind);
+      }
+    }
+  }
+}
+
+TEST_P(DenseKernelsTest, NearestIsTheFirstGreatestChainOfMultiplyAdds) {
+  Rng rng(2);
+  for (const std::size_t dim : Sizes{1, 3, 16, 33}) {
+    for (const std::size_t num_packed : Sizes{1, 17, 128, 200}) {
+      for (const Floats kind : kAllFloats) {
+        const Packed packed(num_packed, dim, RandomFloats(num_packed * dim, kind, &rng),
+                            RandomFloats(num_packed, kind, &rng));
+        const Rows rows(11, dim, dim + 3, kind, &rng);
+        ASSERT_EQ(Nearest(level(), packed.view(), rows.view()),
+                  NearestByDefinition(packed, rows.view()))
+            << num_packed << " packed, dim " << dim << ", kind " << static_cast<int>(kind);
+      }
+    }
+  }
+}
+
+TEST_P(DenseKernelsTest, NearestTakesEveryNumberOfRowsAtOnce) {
+  Rng rng(3);
+  const Packed packed(40, 5, RandomFloats(200, Floats::kSmooth, &rng),
+                      RandomFloats(40, Floats::kSmooth, &rng));
+  for (std::size_t num_rows = 1; num_rows <= 40; ++num_rows) {
+    const Rows rows(num_rows, 5, 5, Floats::kSmooth, &rng);
+    ASSERT_EQ(Nearest(level(), packed.view(), rows.view()),
+              NearestByDefinition(packed, rows.view()))
+        << num_rows;
+  }
+}
+
+TEST_P(DenseKernelsTest, NearestNeedsNoScores) {
+  Rng rng(4);
+  const Packed packed(50, 7, RandomFloats(350, Floats::kSmooth, &rng),
+                      RandomFloats(50, Floats::kSmooth, &rng));
+  const Rows rows(19, 7, 7, Floats::kSmooth, &rng);
+  GuardedArray<std::uint32_t> indexes(19);
+  level().nearest(packed.view(), rows.view(), indexes.data(), nullptr);
+  EXPECT_EQ(indexes.ToVector(), NearestByDefinition(packed, rows.view()).indexes);
+}
+
+TEST_P(DenseKernelsTest, NearestGivesTiesToTheLowestIndex) {
+  Rng rng(5);
+  constexpr std::size_t kDim = 6;
+  for (const std::size_t num_packed : Sizes{2, 16, 40, 300}) {
+    // Each packed row is there `copies` times, at random places.
+    for (const std::size_t copies : Sizes{2, 7, num_packed}) {
+      const std::size_t num_distinct = (num_packed + copies - 1) / copies;
+      const auto distinct = RandomFloats(num_distinct * kDim, Floats::kSmooth, &rng);
+      std::vector<float> elements;
+      for (std::size_t i = 0; i < num_packed; ++i) {
+        const auto row =
+            distinct.begin() + static_cast<std::ptrdiff_t>(rng.Below(num_distinct) * kDim);
+        elements.insert(elements.end(), row, row + kDim);
+      }
+      const Packed packed(num_packed, kDim, elements, std::vector<float>(num_packed, -1.0F));
+      const Rows rows(17, kDim, kDim, Floats::kSmooth, &rng);
+      ASSERT_EQ(Nearest(level(), packed.view(), rows.view()),
+                NearestByDefinition(packed, rows.view()))
+          << num_packed << " packed, " << copies << " of each";
+    }
+  }
+}
+
+TEST_P(DenseKernelsTest, NearestGivesTiesOfBothZerosToTheFirst) {
+  for (const std::size_t first : Sizes{0, 3, 20}) {
+    for (const std::size_t second : Sizes{1, 9, 18, 37}) {
+      for (const float zero : {0.0F, -0.0F}) {
+        std::vector<float> biases(40, -1.0F);
+        biases[first] = zero;
+        biases[second] = -zero;
+        const Packed packed(40, 1, std::vector<float>(40, 1.0F), biases);
+        const GuardedArray<float> row(std::vector<float>{-0.0F});
+        const StridedRows rows{row.data(), 1, 1};
+        ASSERT_EQ(Nearest(level(), packed.view(), rows), NearestByDefinition(packed, rows))
+            << first << ' ' << second << ' ' << zero;
+      }
+    }
+  }
+}
+
+TEST_P(DenseKernelsTest, NearestOfNotANumberIsTheFirst) {
+  const Packed packed(33, 2, std::vector<float>(66, 1.0F), std::vector<float>(33, 0.0F));
+  const GuardedArray<float> row(std::vector<float>{0.0F, std::nanf("")});
+  const Answer answer = Nearest(level(), packed.view(), {row.data(), 1, 2});
+  EXPECT_EQ(answer, (Answer{{0}, {Bits(-kInfinity)}}));
+}
+
+TEST_P(DenseKernelsTest, PackedDistancesEqualScalar) {
+  Rng rng(6);
+  for (const std::size_t dim : kDims) {
+    for (const std::size_t num_packed : kPackedRows) {
+      for (const Floats kind : kAllFloats) {
+        const Packed packed(num_packed, dim, RandomFloats(num_packed * dim, kind, &rng),
+                            std::vector<float>(num_packed));
+        const GuardedArray<float> x(RandomFloats(dim, kind, &rng));
+        const std::size_t padded = packed.view().num_groups() * kPackLanes;
+        for (const auto kernel : {&Kernels::packed_l2, &Kernels::packed_dot}) {
+          GuardedArray<float> expected(padded);
+          GuardedArray<float> actual(padded);
+          (scalar().*kernel)(packed.view(), x.data(), expected.data());
+          (level().*kernel)(packed.view(), x.data(), actual.data());
+          ASSERT_EQ(Bits(actual.ToVector()), Bits(expected.ToVector()))
+              << num_packed << " packed, dim " << dim << ", kind " << static_cast<int>(kind);
+        }
+      }
+    }
+  }
+}
+
+TEST_P(DenseKernelsTest, PackedDistancesAreChainsOfMultiplyAdds) {
+  Rng rng(7);
+  constexpr std::size_t kNumPacked = 150;
+  constexpr std::size_t kDim = 19;
+  for (const Floats kind : kAllFloats) {
+    const auto elements = RandomFloats(kNumPacked * kDim, kind, &rng);
+    const Packed packed(kNumPacked, kDim, elements, std::vector<float>(kNumPacked));
+    const auto x = RandomFloats(kDim, kind, &rng);
+    std::vector<float> l2(160);
+    std::vector<float> dot(160);
+    level().packed_l2(packed.view(), x.data(), l2.data());
+    level().packed_dot(packed.view(), x.data(), dot.data());
+    for (std::size_t i = 0; i < kNumPacked; ++i) {
+      const float* element = elements.data() + i * kDim;
+      ASSERT_EQ(Bits(l2[i]), Bits(ChainL2(x.data(), element, kDim))) << i;
+      ASSERT_EQ(Bits(dot[i]), Bits(ChainDot(0, x.data(), element, kDim))) << i;
+    }
+  }
+}
+
+TEST_P(DenseKernelsTest, PairKernelsEqualScalarAndTheDefinition) {
+  Rng rng(8);
+  for (std::size_t n = 0; n <= 70; ++n) {
+    for (const Floats kind : kAllFloats) {
+      const GuardedArray<float> a(RandomFloats(n, kind, &rng));
+      const GuardedArray<float> b(RandomFloats(n, kind, &rng));
+      const float* x = a.data();
+      const float* y = b.data();
+      const float l2 = TreeL2(x, y, n);
+      const float dot = TreeDot(x, y, n);
+      const float term = TreeResidualTerm(x, y, n);
+      for (const Kernels* kernels : {&scalar(), &level()}) {
+        ASSERT_EQ(Bits(kernels->l2(x, y, n)), Bits(l2)) << n << ' ' << static_cast<int>(kind);
+        ASSERT_EQ(Bits(kernels->dot(x, y, n)), Bits(dot)) << n << ' ' << static_cast<int>(kind);
+        ASSERT_EQ(Bits(kernels->residual_term(x, y, n)), Bits(term))
+            << n << ' ' << static_cast<int>(kind);
+      }
+    }
+  }
+}
+
+TEST_P(DenseKernelsTest, LanesWithoutElementsKeepTheirSum) {
+  // All products underflow to -0, which adding the +0 of an absent element would turn into +0.
+  const std::vector<float> x(50, 0x1p-80F);
+  const std::vector<float> y(50, -0x1p-80F);
+  for (std::size_t n = 0; n <= 50; ++n) {
+    EXPECT_EQ(Bits(level().dot(x.data(), y.data(), n)), Bits(TreeDot(x.data(), y.data(), n))) << n;
+  }
+}
+
+TEST_P(DenseKernelsTest, PairKernelsTakeUnalignedVectors) {
+  Rng rng(9);
+  const auto floats = RandomFloats(400, Floats::kSmooth, &rng);
+  for (std::size_t offset = 0; offset < 16; ++offset) {
+    const float* x = floats.data() + offset;
+    const float* y = floats.data() + 200 - offset;
+    ASSERT_EQ(Bits(level().l2(x, y, 100)), Bits(scalar().l2(x, y, 100)));
+    ASSERT_EQ(Bits(level().dot(x, y, 100)), Bits(scalar().dot(x, y, 100)));
+    ASSERT_EQ(Bits(level().residual_term(x, y, 100)), Bits(scalar().residual_term(x, y, 100)));
+  }
+}
+
+}  // namespace
+}  // namespace forebay::simd

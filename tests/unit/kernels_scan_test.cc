@@ -1,0 +1,274 @@
+// The kernels over codes: every level against the norm (scalar) bit for bit, and the norm against
+// its definition written down a second time here.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "simd/kernels.h"
+#include "support/code_blocks.h"
+#include "support/guarded_array.h"
+#include "support/kernel_test.h"
+#include "support/test_data.h"
+
+namespace forebay::simd {
+namespace {
+
+using forebay::testing::AllLevels;
+using forebay::testing::Bits;
+using forebay::testing::CodeBlocks;
+using forebay::testing::GuardedArray;
+using forebay::testing::KernelTest;
+using forebay::testing::LevelName;
+using forebay::testing::Rng;
+using forebay::testing::Sizes;
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr std::array<std::size_t, 27> kLaneCounts = {
+    1,   2,   15,  16,  17,  31,  33,  48,  63,  64,   65,   127,  128, 129,
+    255, 256, 257, 511, 512, 513, 575, 576, 577, 1000, 1023, 1025, 1500};
+
+std::size_t EntriesPerByte(unsigned bits) { return bits == 8 ? 256 : 32; }
+
+std::vector<std::uint8_t> RandomBytes(std::size_t n, Rng* rng) {
+  std::vector<std::uint8_t> bytes(n);
+  for (auto& byte : bytes) {
+    byte = static_cast<std::uint8_t>(rng->Next());
+  }
+  return bytes;
+}
+
+/// Code m of one lane.
+unsigned CodeOf(const CodeRun& run, unsigned bits, std::size_t lane, std::size_t m) {
+  const std::uint8_t* block = run.codes + lane / 64 * 64 * run.code_len;
+  if (bits == 8) {
+    return block[m * 64 + lane % 64];
+  }
+  const unsigned byte = block[m / 2 * 64 + lane % 64];
+  return m % 2 == 0 ? byte & 15U : byte >> 4U;
+}
+
+float LowerBound(const CodeRun& run, const ScanBound& bound, unsigned bits, std::size_t lane) {
+  std::uint64_t sum = 0;
+  for (std::size_t m = 0; m < run.code_len * 8 / bits; ++m) {
+    sum += bound.table[(m << bits) + CodeOf(run, bits, lane, m)];
+  }
+  const float term = run.terms != nullptr ? run.terms[lane] : 0.0F;
+  const auto steps = static_cast<float>(std::min<std::uint64_t>(sum, 65535));
+  return std::fma(bound.delta, steps, bound.base + term);
+}
+
+std::vector<std::uint32_t> SurvivorsByDefinition(const CodeRun& run, const ScanBound& bound,
+                                                 unsigned bits, const std::uint64_t* eligible) {
+  std::vector<std::uint32_t> survivors;
+  for (std::size_t lane = 0; lane < run.num_lanes; ++lane) {
+    const bool candidate = eligible == nullptr || (eligible[lane / 64] >> (lane % 64) & 1U) != 0;
+    if (candidate && !(LowerBound(run, bound, bits, lane) > bound.limit)) {
+      survivors.push_back(static_cast<std::uint32_t>(lane));
+    }
+  }
+  return survivors;
+}
+
+std::vector<std::uint32_t> Survivors(const Kernels& kernels, const CodeRun& run,
+                                     const ScanBound& bound, unsigned bits,
+                                     const std::uint64_t* eligible) {
+  GuardedArray<std::uint32_t> survivors(run.num_lanes + kPackLanes);
+  const auto scan = bits == 8 ? kernels.scan_8bit : kernels.scan_4bit;
+  const std::size_t count = scan(run, bound, eligible, survivors.data());
+  return {survivors.data(), survivors.data() + count};
+}
+
+/// Limits under which no, few, half and all lanes survive, one that is exactly the bound of a lane,
+/// and the limits of floats.
+std::vector<float> Limits(const CodeRun& run, const ScanBound& bound, unsigned bits) {
+  std::vector<float> bounds;
+  for (std::size_t lane = 0; lane < run.num_lanes; ++lane) {
+    bounds.push_back(LowerBound(run, bound, bits, lane));
+  }
+  std::sort(bounds.begin(), bounds.end());
+  const float lowest = bounds.front();
+  return {-kInfinity,
+          std::nextafter(lowest, -kInfinity),
+          lowest,
+          bounds[bounds.size() / 20],
+          bounds[bounds.size() / 2],
+          std::nextafter(bounds[bounds.size() / 2], -kInfinity),
+          bounds.back(),
+          kInfinity};
+}
+
+/// Masks in which absent lanes look eligible too, as nothing says that they do not.
+std::vector<std::uint64_t> RandomMasks(std::size_t num_lanes, double density, Rng* rng) {
+  std::vector<std::uint64_t> masks((num_lanes + 63) / 64, 0);
+  for (std::size_t i = 0; i < masks.size() * 64; ++i) {
+    if (i >= num_lanes || rng->Chance(density)) {
+      masks[i / 64] |= std::uint64_t{1} << (i % 64);
+    }
+  }
+  return masks;
+}
+
+class ScanKernelsTest : public KernelTest {
+ protected:
+  /// One run, all limits, with and without masks.
+  void ExpectEqual(const CodeRun& run, ScanBound bound, unsigned bits, Rng* rng) const {
+    for (const float limit : Limits(run, bound, bits)) {
+      bound.limit = limit;
+      for (const double density : {-1.0, 0.0, 0.02, 0.5, 1.0}) {
+        const GuardedArray<std::uint64_t> masks(RandomMasks(run.num_lanes, density, rng));
+        const std::uint64_t* eligible = density < 0 ? nullptr : masks.data();
+        const auto expected = SurvivorsByDefinition(run, bound, bits, eligible);
+        for (const Kernels* kernels : {&scalar(), &level()}) {
+          ASSERT_EQ(Survivors(*kernels, run, bound, bits, eligible), expected)
+              << kernels->name << ", " << bits << " bits, code_len " << run.code_len << ", "
+              << run.num_lanes << " lanes, limit " << limit << ", density " << density;
+        }
+      }
+    }
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Levels, ScanKernelsTest, ::testing::ValuesIn(AllLevels()), LevelName);
+
+TEST_P(ScanKernelsTest, ScansEqualScalarAndTheDefinition) {
+  Rng rng(1);
+  std::size_t round = 0;
+  for (const unsigned bits : {8U, 4U}) {
+    for (const std::size_t num_lanes : kLaneCounts) {
+      const std::size_t code_len = Sizes{1, 2, 3, 8, 25}.begin()[round++ % 5];
+      const CodeBlocks blocks(num_lanes, code_len, {.terms = round % 2 == 0}, &rng);
+      const GuardedArray<std::uint8_t> table(RandomBytes(code_len * EntriesPerByte(bits), &rng));
+      ExpectEqual(blocks.run(), {.table = table.data(), .base = -3.25F, .delta = 0.0078F}, bits,
+                  &rng);
+    }
+  }
+}
+
+TEST_P(ScanKernelsTest, ScansReadNothingBeyondTheLanes) {
+  Rng rng(2);
+  for (const unsigned bits : {8U, 4U}) {
+    for (std::size_t num_lanes = 1; num_lanes <= 130; ++num_lanes) {
+      for (const std::size_t code_len : Sizes{1, 2, 5}) {
+        const CodeBlocks blocks(num_lanes, code_len, {.terms = true, .to_the_edge = true}, &rng);
+        const GuardedArray<std::uint8_t> table(RandomBytes(code_len * EntriesPerByte(bits), &rng));
+        const ScanBound bound{table.data(), 1.0F, 0.5F, 20.0F};
+        ASSERT_EQ(Survivors(level(), blocks.run(), bound, bits, nullptr),
+                  SurvivorsByDefinition(blocks.run(), bound, bits, nullptr))
+            << bits << ' ' << num_lanes << ' ' << code_len;
+      }
+    }
+  }
+}
+
+TEST_P(ScanKernelsTest, SumsSaturate) {
+  Rng rng(3);
+  for (const unsigned bits : {8U, 4U}) {
+    // 257 x 255 = 65535 is the last sum that does not.
+    for (const std::size_t num_sub_vectors : Sizes{256, 258, 260, 300}) {
+      const std::size_t code_len = num_sub_vectors * bits / 8;
+      const CodeBlocks blocks(150, code_len, {.terms = true}, &rng);
+      auto entries = RandomBytes(code_len * EntriesPerByte(bits), &rng);
+      for (auto& entry : entries) {  // Sums just below and just above it.
+        entry = entry < 250 ? 255 : entry;
+      }
+      const GuardedArray<std::uint8_t> table(entries);
+      ExpectEqual(blocks.run(), {.table = table.data(), .base = 0.0F, .delta = 1.0F}, bits, &rng);
+    }
+  }
+}
+
+TEST_P(ScanKernelsTest, EverySumIsExact) {
+  Rng rng(4);
+  for (const unsigned bits : {8U, 4U}) {
+    const CodeBlocks blocks(640, 7, {}, &rng);
+    const GuardedArray<std::uint8_t> table(RandomBytes(7 * EntriesPerByte(bits), &rng));
+    ScanBound bound{table.data(), 0.0F, 1.0F, 0.0F};
+    for (float limit = 300; limit < 1500; limit += 3) {
+      bound.limit = limit;
+      ASSERT_EQ(Survivors(level(), blocks.run(), bound, bits, nullptr),
+                SurvivorsByDefinition(blocks.run(), bound, bits, nullptr))
+          << bits << ' ' << limit;
+    }
+  }
+}
+
+TEST_P(ScanKernelsTest, WhatIsNotANumberSurvives) {
+  Rng rng(5);
+  for (const unsigned bits : {8U, 4U}) {
+    const CodeBlocks blocks(100, 3, {.terms = true}, &rng);
+    const GuardedArray<std::uint8_t> table(RandomBytes(3 * EntriesPerByte(bits), &rng));
+    const ScanBound bound{table.data(), 0.0F, 1.0F, std::nanf("")};
+    EXPECT_EQ(Survivors(level(), blocks.run(), bound, bits, nullptr).size(), 100U);
+  }
+}
+
+/// Both tables of one shape, and lanes in any order, some twice.
+class AdcKernelsTest : public KernelTest {
+ protected:
+  static std::vector<float> Distances(const Kernels& kernels, const CodeRun& run,
+                                      const AdcTable& table, unsigned bits,
+                                      const std::vector<std::uint32_t>& lanes) {
+    const GuardedArray<std::uint32_t> wanted(lanes);
+    GuardedArray<float> distances(lanes.size());
+    const auto adc = bits == 8 ? kernels.adc_8bit : kernels.adc_4bit;
+    adc(run, table, wanted.data(), lanes.size(), distances.data());
+    return distances.ToVector();
+  }
+
+  static std::vector<float> DistancesByDefinition(const CodeRun& run, const AdcTable& table,
+                                                  unsigned bits,
+                                                  const std::vector<std::uint32_t>& lanes) {
+    std::vector<float> distances;
+    for (const std::uint32_t lane : lanes) {
+      float distance = table.partition_term + (run.terms != nullptr ? run.terms[lane] : 0.0F);
+      for (std::size_t m = 0; m < run.code_len * 8 / bits; ++m) {
+        distance += table.entries[(m << bits) + CodeOf(run, bits, lane, m)];
+      }
+      distances.push_back(distance);
+    }
+    return distances;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Levels, AdcKernelsTest, ::testing::ValuesIn(AllLevels()), LevelName);
+
+TEST_P(AdcKernelsTest, DistancesEqualScalarAndTheDefinition) {
+  Rng rng(1);
+  for (const unsigned bits : {8U, 4U}) {
+    for (const std::size_t code_len : Sizes{1, 2, 12, 25}) {
+      for (const std::size_t num_lanes : Sizes{1, 63, 64, 200, 1000}) {
+        for (const bool terms : {false, true}) {
+          const CodeBlocks blocks(num_lanes, code_len, {.terms = terms, .to_the_edge = true}, &rng);
+          const GuardedArray<float> entries(forebay::testing::RandomFloats(
+              code_len * EntriesPerByte(bits), forebay::testing::Floats::kWild, &rng));
+          std::vector<std::uint32_t> lanes;
+          for (std::size_t i = 0; i < rng.Below(40); ++i) {
+            lanes.push_back(static_cast<std::uint32_t>(rng.Below(num_lanes)));
+          }
+          lanes.push_back(static_cast<std::uint32_t>(num_lanes - 1));
+          const AdcTable table{entries.data(), rng.Uniform(-10, 10)};
+          const auto expected = DistancesByDefinition(blocks.run(), table, bits, lanes);
+          for (const Kernels* kernels : {&scalar(), &level()}) {
+            ASSERT_EQ(Bits(Distances(*kernels, blocks.run(), table, bits, lanes)), Bits(expected))
+                << kernels->name << ", " << bits << " bits, code_len " << code_len << ", "
+                << num_lanes << " lanes, terms " << terms;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_P(AdcKernelsTest, NoLanesGiveNothing) {
+  Rng rng(2);
+  const CodeBlocks blocks(10, 2, {}, &rng);
+  const GuardedArray<float> entries(std::vector<float>(512));
+  EXPECT_TRUE(Distances(level(), blocks.run(), {entries.data(), 0}, 8, {}).empty());
+}
+
+}  // namespace
+}  // namespace forebay::simd

@@ -1,0 +1,109 @@
+// What memory an index reports, and the capacity that sizes its partitions.
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "forebay/index.h"
+#include "index/partition.h"
+#include "support/results.h"
+#include "support/test_data.h"
+
+namespace forebay {
+namespace {
+
+using forebay::testing::RandomModel;
+using forebay::testing::RandomVectors;
+using forebay::testing::Value;
+using forebay::testing::Vectors;
+
+constexpr std::size_t kDim = 8;
+
+/// A model with 8-bit codes of 4 bytes.
+IvfPqMemIndex MakeIndex(std::size_t num_partitions, std::size_t capacity, bool residual = true) {
+  return Value(IvfPqMemIndex::Create(
+      RandomModel({.residual = residual, .num_bits = 8, .num_partitions = num_partitions}),
+      {.capacity = capacity}));
+}
+
+TEST(MemoryUsageTest, AnEmptyIndexHasItsDirectoriesOnly) {
+  const MemoryUsage usage = MakeIndex(10, 100000).memory_usage();
+  EXPECT_EQ(usage.codes, 0U);
+  EXPECT_EQ(usage.ordinals, 0U);
+  EXPECT_EQ(usage.vector_terms, 0U);
+  EXPECT_EQ(usage.row_positions, 0U);
+  EXPECT_EQ(usage.partitions, 10 * sizeof(index::Partition));
+  EXPECT_EQ(usage.total(), usage.partitions);
+}
+
+TEST(MemoryUsageTest, FollowsWhatIsStored) {
+  // The first extent holds 1,000 rows in 16 blocks, the next one half as many.
+  for (const bool residual : {false, true}) {
+    IvfPqMemIndex index = MakeIndex(1, 1000, residual);
+    const Vectors vectors = RandomVectors(1600, kDim, 1);
+    std::size_t num_rows = 0;
+    for (const auto& [total, allocated] : {std::pair{1U, 1024U},
+                                           {1000U, 1024U},
+                                           {1024U, 1024U},
+                                           {1025U, 1536U},
+                                           {1536U, 1536U},
+                                           {1537U, 2304U}}) {
+      Value(index.Insert(vectors.rows(num_rows, total - num_rows), num_rows));
+      num_rows = total;
+      const MemoryUsage usage = index.memory_usage();
+      EXPECT_EQ(usage.codes, allocated * 4) << total;
+      EXPECT_EQ(usage.ordinals, allocated * sizeof(std::uint32_t)) << total;
+      EXPECT_EQ(usage.vector_terms, residual ? allocated * sizeof(float) : 0) << total;
+      EXPECT_EQ(usage.total(), usage.codes + usage.ordinals + usage.vector_terms +
+                                   usage.row_positions + usage.partitions);
+    }
+  }
+}
+
+TEST(MemoryUsageTest, PartitionsWithoutRowsHaveNoBlocks) {
+  IvfPqMemIndex index = MakeIndex(50, 1);
+  const Vectors one = RandomVectors(1, kDim, 2);
+  Value(index.Insert(one.view(), 0));
+  EXPECT_EQ(index.memory_usage().codes, 64U * 4);
+}
+
+TEST(MemoryUsageTest, ContiguousPositionsCostAFewBitsEach) {
+  IvfPqMemIndex index = MakeIndex(1, 1024);
+  const Vectors vectors = RandomVectors(10000, kDim, 3);
+  for (std::size_t i = 0; i < 10000; i += 100) {
+    Value(index.Insert(vectors.rows(i, 100), i));
+  }
+  EXPECT_LE(index.memory_usage().row_positions, 10000U);
+}
+
+TEST(MemoryUsageTest, ContiguousPositionsGivenOneByOneCostAFewBitsEachToo) {
+  IvfPqMemIndex index = MakeIndex(1, 1024);
+  const Vectors vectors = RandomVectors(10000, kDim, 3);
+  std::vector<std::uint64_t> positions;
+  for (std::uint64_t i = 0; i < 10000; ++i) {
+    positions.push_back(500 + i);
+  }
+  Value(index.Insert({.vectors = vectors.view(), .row_positions = positions}));
+  EXPECT_LE(index.memory_usage().row_positions, 10000U);
+}
+
+TEST(CapacityForMaxRowsTest, IsEightSharesWithinOneAndAll) {
+  EXPECT_EQ(CapacityForMaxRows(100000, 1000), 800U);
+  EXPECT_EQ(CapacityForMaxRows(100000, 256), 390U * 8);
+  EXPECT_EQ(CapacityForMaxRows(1000, 8), 1000U);
+  EXPECT_EQ(CapacityForMaxRows(1000, 9), 888U);
+  EXPECT_EQ(CapacityForMaxRows(1000, 1), 1000U);  // At most all.
+  EXPECT_EQ(CapacityForMaxRows(1000, 1000), 8U);
+  EXPECT_EQ(CapacityForMaxRows(1000, 1001), 1U);  // At least one.
+  EXPECT_EQ(CapacityForMaxRows(0, 5), 1U);
+  EXPECT_EQ(CapacityForMaxRows(5, 5), 5U);
+  EXPECT_EQ(CapacityForMaxRows(1000, 0), 1000U);  // As 1.
+  constexpr std::size_t kMost = std::numeric_limits<std::size_t>::max();
+  EXPECT_EQ(CapacityForMaxRows(kMost, 1), kMost);
+  EXPECT_EQ(CapacityForMaxRows(kMost, 4), kMost);
+  EXPECT_EQ(CapacityForMaxRows(kMost, 16), kMost / 16 * 8);
+}
+
+}  // namespace
+}  // namespace forebay
