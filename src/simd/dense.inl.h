@@ -2,7 +2,7 @@
 // level's file defines V in its anonymous namespace and includes this. V has:
 //   Floats, Ints                           16 lanes each
 //   Zero() Set(x) Load(p) Store(p, v)      p needs no alignment
-//   Add Sub Fma(a, b, acc)                 Fma is a x b + acc, rounded once
+//   Sub Fma(a, b, acc)                     Fma is a x b + acc, rounded once
 //   FmaFirst(n, a, b, acc)                 the first n lanes; the others keep acc
 //   LoadFirst(n, p)                        reads n floats; the other lanes are 0
 //   LaneNumbers() AddInts(v, n) KeepGreater(scores, indexes, best_scores, best_indexes)
@@ -81,18 +81,28 @@ struct NearestTile {
   }
 };
 
-template <typename V>
+/// A shape of NearestTile.
+template <std::size_t kTileRows, std::size_t kTileGroups>
+struct Tile {
+  static constexpr std::size_t kRows = kTileRows;
+  static constexpr std::size_t kGroups = kTileGroups;
+};
+
+/// Rows are taken by the first tile that still has enough of them, so Tiles go from many rows to
+/// one. Each is as large as the level's registers allow.
+template <typename V, typename... Tiles>
 void Nearest(const PackedRows& packed, const StridedRows& rows, std::uint32_t* indexes,
              float* scores) {
   std::size_t i = 0;
-  const auto run = [&](auto tile, std::size_t num_rows) {
-    for (; i + num_rows <= rows.num_rows; i += num_rows) {
-      decltype(tile)::Run(packed, rows.data + i * rows.stride, rows.stride, indexes + i,
-                          scores != nullptr ? scores + i : nullptr);
+  const auto run = [&](auto tile) {
+    using Shape = decltype(tile);
+    for (; i + Shape::kRows <= rows.num_rows; i += Shape::kRows) {
+      NearestTile<V, Shape::kRows, Shape::kGroups>::Run(packed, rows.data + i * rows.stride,
+                                                        rows.stride, indexes + i,
+                                                        scores != nullptr ? scores + i : nullptr);
     }
   };
-  run(NearestTile<V, 8, 2>(), 8);
-  run(NearestTile<V, 1, 8>(), 1);
+  (run(Tiles()), ...);
 }
 
 template <typename V, std::size_t kGroups, bool kL2>

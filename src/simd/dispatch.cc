@@ -9,11 +9,14 @@
 namespace forebay::simd {
 
 extern const Kernels kScalarKernels;
+extern const Kernels kAvx2Kernels;
 extern const Kernels kAvx512bwKernels;
+extern const Kernels kAvx512vbmiKernels;
 
 namespace {
 
-constexpr std::array<std::string_view, 2> kLevelNames = {"scalar", "avx512bw"};
+constexpr std::array<std::string_view, 4> kLevelNames = {"scalar", "avx2", "avx512bw",
+                                                         "avx512vbmi"};
 
 bool CpuHasX8664V3() {
   return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
@@ -24,6 +27,8 @@ bool CpuHasAvx512bw() {
          __builtin_cpu_supports("avx512bw") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
          __builtin_cpu_supports("avx512vl") != 0;
 }
+
+bool CpuHasAvx512vbmi() { return CpuHasAvx512bw() && __builtin_cpu_supports("avx512vbmi") != 0; }
 
 std::string AllLevelNames() {
   std::string names;
@@ -63,18 +68,25 @@ const Result<const Kernels*>& Picked() {
 std::span<const std::string_view> LevelNames() { return kLevelNames; }
 
 Result<const Kernels*> KernelsFor(std::string_view level) {
-  if (level == "scalar") {
+  if (level == "scalar" || level == "avx2") {
     if (!CpuHasX8664V3()) {
       return Status::Unsupported(
           "this CPU has no AVX2 and FMA; Forebay needs an x86-64-v3 CPU (2013 or later)");
     }
-    return &kScalarKernels;
+    return level == "scalar" ? &kScalarKernels : &kAvx2Kernels;
   }
   if (level == "avx512bw") {
     if (!CpuHasAvx512bw()) {
       return Status::Unsupported("level avx512bw needs AVX-512 F, BW, DQ and VL; this CPU has not");
     }
     return &kAvx512bwKernels;
+  }
+  if (level == "avx512vbmi") {
+    if (!CpuHasAvx512vbmi()) {
+      return Status::Unsupported(
+          "level avx512vbmi needs AVX-512 F, BW, DQ, VL and VBMI; this CPU has not");
+    }
+    return &kAvx512vbmiKernels;
   }
   return Status::InvalidArgument("no kernel level '" + std::string(level) + "'; this build has " +
                                  AllLevelNames());

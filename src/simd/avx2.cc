@@ -1,0 +1,202 @@
+// AVX2 and FMA (x86-64-v3): Intel since 2013, AMD since 2015. Two registers make 16 float lanes.
+#include <immintrin.h>
+
+#include "simd/adc.inl.h"
+#include "simd/dense.inl.h"
+#include "simd/kernels.h"
+#include "simd/scan.inl.h"
+
+namespace forebay::simd {
+
+extern const Kernels kAvx2Kernels;
+
+namespace {
+
+/// 16 float lanes: V of dense.inl.h and scan.inl.h.
+struct V {
+  struct Floats {
+    __m256 low;
+    __m256 high;
+  };
+  struct Ints {
+    __m256i low;
+    __m256i high;
+  };
+
+  static Floats Zero() { return Set(0); }
+  static Floats Set(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
+  static Floats Load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
+  static void Store(float* p, Floats v) {
+    _mm256_storeu_ps(p, v.low);
+    _mm256_storeu_ps(p + 8, v.high);
+  }
+  static Floats Add(Floats a, Floats b) {
+    return {_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)};
+  }
+  static Floats Sub(Floats a, Floats b) {
+    return {_mm256_sub_ps(a.low, b.low), _mm256_sub_ps(a.high, b.high)};
+  }
+  static Floats Fma(Floats a, Floats b, Floats acc) {
+    return {_mm256_fmadd_ps(a.low, b.low, acc.low), _mm256_fmadd_ps(a.high, b.high, acc.high)};
+  }
+  /// All ones in the first n lanes.
+  static Ints First(std::size_t n) {
+    const __m256i end = _mm256_set1_epi32(static_cast<int>(n));
+    const Ints lanes = LaneNumbers();
+    return {_mm256_cmpgt_epi32(end, lanes.low), _mm256_cmpgt_epi32(end, lanes.high)};
+  }
+  static Floats LoadFirst(std::size_t n, const float* p) {
+    const Ints first = First(n);
+    return {_mm256_maskload_ps(p, first.low), _mm256_maskload_ps(p + 8, first.high)};
+  }
+  static Floats FmaFirst(std::size_t n, Floats a, Floats b, Floats acc) {
+    const Ints first = First(n);
+    const Floats sums = Fma(a, b, acc);
+    return {_mm256_blendv_ps(acc.low, sums.low, _mm256_castsi256_ps(first.low)),
+            _mm256_blendv_ps(acc.high, sums.high, _mm256_castsi256_ps(first.high))};
+  }
+  static Ints LaneNumbers() {
+    return {_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7),
+            _mm256_setr_epi32(8, 9, 10, 11, 12, 13, 14, 15)};
+  }
+  static Ints AddInts(Ints v, std::size_t n) {
+    const __m256i addend = _mm256_set1_epi32(static_cast<int>(n));
+    return {_mm256_add_epi32(v.low, addend), _mm256_add_epi32(v.high, addend)};
+  }
+  static void KeepGreater(Floats scores, Ints indexes, Floats* best, Ints* best_indexes) {
+    KeepGreater8(scores.low, indexes.low, &best->low, &best_indexes->low);
+    KeepGreater8(scores.high, indexes.high, &best->high, &best_indexes->high);
+  }
+  static void KeepGreater8(__m256 scores, __m256i indexes, __m256* best, __m256i* best_indexes) {
+    const __m256 greater = _mm256_cmp_ps(scores, *best, _CMP_GT_OQ);
+    *best = _mm256_max_ps(scores, *best);  // The second of equals, and if one is not a number.
+    *best_indexes = _mm256_castps_si256(_mm256_blendv_ps(_mm256_castsi256_ps(*best_indexes),
+                                                         _mm256_castsi256_ps(indexes), greater));
+  }
+  static std::uint32_t ArgMax(Floats scores, Ints indexes, float* score) {
+    __m256 max = _mm256_max_ps(scores.low, scores.high);
+    max = _mm256_max_ps(max, _mm256_permute2f128_ps(max, max, 1));
+    max = _mm256_max_ps(max, _mm256_permute_ps(max, 0x4e));
+    max = _mm256_max_ps(max, _mm256_permute_ps(max, 0xb1));
+    *score = _mm256_cvtss_f32(max);
+    // Indexes of lesser scores become the greatest unsigned number.
+    const __m256i low = _mm256_castps_si256(_mm256_cmp_ps(scores.low, max, _CMP_NEQ_UQ));
+    const __m256i high = _mm256_castps_si256(_mm256_cmp_ps(scores.high, max, _CMP_NEQ_UQ));
+    const __m256i eight =
+        _mm256_min_epu32(_mm256_or_si256(indexes.low, low), _mm256_or_si256(indexes.high, high));
+    __m128i min = _mm_min_epu32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+    min = _mm_min_epu32(min, _mm_shuffle_epi32(min, 0x4e));
+    min = _mm_min_epu32(min, _mm_shuffle_epi32(min, 0xb1));
+    return static_cast<std::uint32_t>(_mm_cvtsi128_si32(min));
+  }
+  static float ReduceTree(Floats v) {
+    const __m256 eight = _mm256_add_ps(v.low, v.high);
+    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+  }
+  static std::uint16_t NotGreater(Floats a, Floats b) {
+    const int low = _mm256_movemask_ps(_mm256_cmp_ps(a.low, b.low, _CMP_NGT_UQ));
+    const int high = _mm256_movemask_ps(_mm256_cmp_ps(a.high, b.high, _CMP_NGT_UQ));
+    return static_cast<std::uint16_t>(low | high << 8);
+  }
+};
+
+/// 32 byte lanes: B of scan.inl.h.
+struct B {
+  using Bytes = __m256i;
+  using Table = __m256i;
+  static constexpr std::size_t kLanes = 32;
+  static constexpr std::size_t kScanBlocks = 2;
+
+  static Bytes Zero() { return _mm256_setzero_si256(); }
+  static Bytes Load(const std::uint8_t* p) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  }
+  static Bytes LoadFirst(std::size_t n, const std::uint8_t* p) {
+    if (n >= kLanes) {
+      return Load(p);
+    }
+    std::uint8_t bytes[kLanes] = {};
+    __builtin_memcpy(bytes, p, n);
+    return Load(bytes);
+  }
+  static Bytes Add16(Bytes a, Bytes b) { return _mm256_add_epi16(a, b); }
+  static Bytes AddSaturated16(Bytes a, Bytes b) { return _mm256_adds_epu16(a, b); }
+  static Bytes High8(Bytes a) { return _mm256_srli_epi16(a, 8); }
+  static Bytes SubHigh8(Bytes a, Bytes b) { return _mm256_sub_epi16(a, _mm256_slli_epi16(b, 8)); }
+  static Table LoadTable16(const std::uint8_t* p) {
+    return _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
+  static Bytes FindLow(Table table, Bytes codes) {
+    return _mm256_shuffle_epi8(table, _mm256_and_si256(codes, _mm256_set1_epi8(15)));
+  }
+  static Bytes FindHigh(Table table, Bytes codes) {
+    return FindLow(table, _mm256_srli_epi16(codes, 4));
+  }
+
+  static V::Floats Steps(Bytes even, Bytes odd, std::size_t q) {
+    const __m256i low = _mm256_unpacklo_epi16(even, odd);  // Lanes 0..7 and 16..23.
+    const __m256i high = _mm256_unpackhi_epi16(even, odd);
+    return {Steps8(Half(low, q)), Steps8(Half(high, q))};
+  }
+  static __m128i Half(__m256i v, std::size_t q) {
+    return q == 0 ? _mm256_castsi256_si128(v) : _mm256_extracti128_si256(v, 1);
+  }
+  static __m256 Steps8(__m128i words) { return _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(words)); }
+
+  static std::size_t Append(std::uint64_t lanes, std::size_t first, std::uint32_t* out) {
+    std::size_t count = 0;
+    for (; lanes != 0; lanes &= lanes - 1) {
+      out[count++] =
+          static_cast<std::uint32_t>(first) + static_cast<std::uint32_t>(__builtin_ctzll(lanes));
+    }
+    return count;
+  }
+};
+
+/// 256 entries as 16 slices of 16: a byte shuffle on the low four bits finds a candidate in each
+/// slice, and the high four bits, one by one, choose among the candidates.
+struct Entries {
+  const std::uint8_t* table;
+
+  explicit Entries(const std::uint8_t* entries) : table(entries) {}
+
+  [[nodiscard]] __m256i Find(__m256i codes) const {
+    const __m256i low = _mm256_and_si256(codes, _mm256_set1_epi8(15));
+    // A blend looks at the highest bit of each byte.
+    const __m256i bits[4] = {_mm256_slli_epi16(codes, 3), _mm256_slli_epi16(codes, 2),
+                             _mm256_slli_epi16(codes, 1), codes};
+    return Choose<4>(table, low, bits);
+  }
+
+  /// The entry among 2^kLevels slices.
+  template <int kLevels>
+  static __m256i Choose(const std::uint8_t* slices, __m256i low, const __m256i* bits) {
+    if constexpr (kLevels == 0) {
+      return _mm256_shuffle_epi8(B::LoadTable16(slices), low);
+    } else {
+      constexpr std::size_t kHalf = std::size_t{16} << (kLevels - 1);
+      return _mm256_blendv_epi8(Choose<kLevels - 1>(slices, low, bits),
+                                Choose<kLevels - 1>(slices + kHalf, low, bits), bits[kLevels - 1]);
+    }
+  }
+};
+
+}  // namespace
+
+const Kernels kAvx2Kernels = {
+    .name = "avx2",
+    .nearest = Nearest<V, Tile<6, 1>, Tile<2, 2>, Tile<1, 4>>,
+    .packed_l2 = PackedDistances<V, true>,
+    .packed_dot = PackedDistances<V, false>,
+    .l2 = L2<V>,
+    .dot = Dot<V>,
+    .residual_term = ResidualTerm<V>,
+    .scan_8bit = Scan<V, B, Lookup8Bit<B, Entries>>,
+    .scan_4bit = Scan<V, B, Lookup4Bit<B>>,
+    .adc_8bit = Adc<8>,
+    .adc_4bit = Adc<4>,
+};
+
+}  // namespace forebay::simd

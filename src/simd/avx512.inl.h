@@ -1,0 +1,134 @@
+// What the AVX-512 levels share: everything but the lookup of 8-bit codes. Needs F, BW, DQ and VL.
+// Included by the files of the levels, each of which compiles its own copy.
+#pragma once
+
+#include <immintrin.h>
+
+#include "simd/adc.inl.h"
+#include "simd/dense.inl.h"
+#include "simd/kernels.h"
+#include "simd/scan.inl.h"
+
+namespace forebay::simd {
+namespace {
+
+/// 16 float lanes: V of dense.inl.h and scan.inl.h.
+struct V {
+  using Floats = __m512;
+  using Ints = __m512i;
+
+  static Floats Zero() { return _mm512_setzero_ps(); }
+  static Floats Set(float x) { return _mm512_set1_ps(x); }
+  static Floats Load(const float* p) { return _mm512_loadu_ps(p); }
+  static void Store(float* p, Floats v) { _mm512_storeu_ps(p, v); }
+  static Floats Add(Floats a, Floats b) { return _mm512_add_ps(a, b); }
+  static Floats Sub(Floats a, Floats b) { return _mm512_sub_ps(a, b); }
+  static Floats Fma(Floats a, Floats b, Floats acc) { return _mm512_fmadd_ps(a, b, acc); }
+  static __mmask16 First(std::size_t n) { return static_cast<__mmask16>(FirstLanes(n)); }
+  static Floats LoadFirst(std::size_t n, const float* p) {
+    return _mm512_maskz_loadu_ps(First(n), p);
+  }
+  static Floats FmaFirst(std::size_t n, Floats a, Floats b, Floats acc) {
+    return _mm512_mask3_fmadd_ps(a, b, acc, First(n));
+  }
+  static Ints LaneNumbers() {
+    return _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  }
+  static Ints AddInts(Ints v, std::size_t n) {
+    return _mm512_add_epi32(v, _mm512_set1_epi32(static_cast<int>(n)));
+  }
+  static void KeepGreater(Floats scores, Ints indexes, Floats* best, Ints* best_indexes) {
+    const __mmask16 greater = _mm512_cmp_ps_mask(scores, *best, _CMP_GT_OQ);
+    *best = _mm512_mask_mov_ps(*best, greater, scores);
+    *best_indexes = _mm512_mask_mov_epi32(*best_indexes, greater, indexes);
+  }
+  static std::uint32_t ArgMax(Floats scores, Ints indexes, float* score) {
+    *score = _mm512_reduce_max_ps(scores);
+    const __mmask16 best = _mm512_cmp_ps_mask(scores, Set(*score), _CMP_EQ_OQ);
+    return static_cast<std::uint32_t>(_mm512_mask_reduce_min_epu32(best, indexes));
+  }
+  static float ReduceTree(Floats v) {
+    const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+  }
+  static std::uint16_t NotGreater(Floats a, Floats b) {
+    return _mm512_cmp_ps_mask(a, b, _CMP_NGT_UQ);
+  }
+};
+
+/// 64 byte lanes: B of scan.inl.h.
+struct B {
+  using Bytes = __m512i;
+  using Table = __m512i;
+  static constexpr std::size_t kLanes = 64;
+  static constexpr std::size_t kScanBlocks = 8;
+
+  static Bytes Zero() { return _mm512_setzero_si512(); }
+  static Bytes Load(const std::uint8_t* p) { return _mm512_loadu_si512(p); }
+  static Bytes LoadFirst(std::size_t n, const std::uint8_t* p) {
+    return _mm512_maskz_loadu_epi8(FirstLanes(n), p);
+  }
+  static Bytes Add16(Bytes a, Bytes b) { return _mm512_add_epi16(a, b); }
+  static Bytes AddSaturated16(Bytes a, Bytes b) { return _mm512_adds_epu16(a, b); }
+  static Bytes High8(Bytes a) { return _mm512_srli_epi16(a, 8); }
+  static Bytes SubHigh8(Bytes a, Bytes b) { return _mm512_sub_epi16(a, _mm512_slli_epi16(b, 8)); }
+  static Table LoadTable16(const std::uint8_t* p) {
+    return _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
+  static Bytes FindLow(Table table, Bytes codes) {
+    return _mm512_shuffle_epi8(table, _mm512_and_si512(codes, _mm512_set1_epi8(15)));
+  }
+  static Bytes FindHigh(Table table, Bytes codes) {
+    return FindLow(table, _mm512_srli_epi16(codes, 4));
+  }
+
+  static __m512 Steps(Bytes even, Bytes odd, std::size_t q) {
+    const __m512i words = Interleave(even, odd, q / 2);
+    const __m256i pack =
+        q % 2 == 0 ? _mm512_castsi512_si256(words) : _mm512_extracti64x4_epi64(words, 1);
+    return _mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(pack));
+  }
+
+  /// 16-bit lanes 16 half .. 16 half + 15 of both, in turns.
+  static __m512i Interleave(Bytes even, Bytes odd, std::size_t half) {
+    const __m512i pairs = _mm512_setr_epi32(
+        0x200000, 0x210001, 0x220002, 0x230003, 0x240004, 0x250005, 0x260006, 0x270007, 0x280008,
+        0x290009, 0x2a000a, 0x2b000b, 0x2c000c, 0x2d000d, 0x2e000e, 0x2f000f);
+    const __m512i offset = _mm512_set1_epi16(static_cast<short>(half * 16));
+    return _mm512_permutex2var_epi16(even, _mm512_add_epi16(pairs, offset), odd);
+  }
+
+  static std::size_t Append(std::uint64_t lanes, std::size_t first, std::uint32_t* out) {
+    std::size_t count = 0;
+    for (std::size_t q = 0; q < kBlockLanes / kPackLanes; ++q) {
+      const auto mask = static_cast<__mmask16>(lanes >> (q * kPackLanes));
+      // Compressed in a register: compress-store to memory is slow on Zen 4.
+      const __m512i numbers = V::AddInts(V::LaneNumbers(), first + q * kPackLanes);
+      _mm512_storeu_si512(out + count, _mm512_maskz_compress_epi32(mask, numbers));
+      count += static_cast<std::size_t>(__builtin_popcount(mask));
+    }
+    return count;
+  }
+};
+
+template <typename Entries>
+constexpr Kernels Avx512Kernels(const char* name) {
+  return {
+      .name = name,
+      .nearest = Nearest<V, Tile<8, 2>, Tile<4, 4>, Tile<2, 4>, Tile<1, 8>>,
+      .packed_l2 = PackedDistances<V, true>,
+      .packed_dot = PackedDistances<V, false>,
+      .l2 = L2<V>,
+      .dot = Dot<V>,
+      .residual_term = ResidualTerm<V>,
+      .scan_8bit = Scan<V, B, Lookup8Bit<B, Entries>>,
+      .scan_4bit = Scan<V, B, Lookup4Bit<B>>,
+      .adc_8bit = Adc<8>,
+      .adc_4bit = Adc<4>,
+  };
+}
+
+}  // namespace
+}  // namespace forebay::simd
