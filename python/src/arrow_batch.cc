@@ -28,7 +28,7 @@ using Owned = std::unique_ptr<Structure, Release>;
 
 template <typename Structure>
 nb::capsule ToCapsule(Owned<Structure> structure, const char* name) {
-  const nb::capsule capsule(structure.get(), name, [](void* pointer) noexcept {
+  nb::capsule capsule(structure.get(), name, [](void* pointer) noexcept {
     Release()(static_cast<Structure*>(pointer));
   });
   static_cast<void>(structure.release());

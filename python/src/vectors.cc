@@ -72,12 +72,10 @@ std::size_t Vectors::num_rows() const {
 Status Vectors::CheckNoNull(std::string_view what) const {
   std::size_t first = 0;
   for (const VectorBatch& batch : batches_) {
-    const auto num_rows = static_cast<std::int64_t>(batch.vectors.num_rows);
-    const auto offset = static_cast<std::int64_t>(batch.validity_offset);
-    for (std::int64_t i = 0; batch.validity != nullptr && i < num_rows; ++i) {
-      if (!arrow::bit_util::GetBit(batch.validity, offset + i)) {
-        return Status::InvalidArgument(
-            fmt::format("{} {} is null; leave it out", what, first + static_cast<std::size_t>(i)));
+    const std::size_t num_rows = batch.validity != nullptr ? batch.vectors.num_rows : 0;
+    for (std::size_t i = 0; i < num_rows; ++i) {
+      if (!arrow::bit_util::GetBit(batch.validity, batch.validity_offset + i)) {
+        return Status::InvalidArgument(fmt::format("{} {} is null; leave it out", what, first + i));
       }
     }
     first += batch.vectors.num_rows;
