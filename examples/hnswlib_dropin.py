@@ -44,6 +44,7 @@ class Index:
         self.index: forebay.Index | None = None
         self.first_rows: Floats = np.empty((0, dim), np.float32)
         self.first_ids: Ints = np.empty(0, np.int64)
+        self.next_id = 0
 
     def init_index(self, max_elements: int, M: int = 16, ef_construction: int = 200) -> None:  # noqa: N803
         """Takes what hnswlib takes; there is nothing to size."""
@@ -58,16 +59,20 @@ class Index:
 
     def add_items(self, data: Floats, ids: Ints | None = None) -> None:
         rows = np.ascontiguousarray(np.atleast_2d(data), dtype=np.float32)
-        if ids is None:
-            ids = np.arange(len(rows)) + self.get_current_count()
+        ids = np.arange(self.next_id, self.next_id + len(rows)) if ids is None else np.asarray(ids)
+        ids, first = np.unique(ids, return_index=True)  # Of an id's rows the first one stays.
+        rows = rows[first]
         if self.index is not None:
             self.index.insert(rows, ids)
-            return
-        self.first_rows = np.concatenate([self.first_rows, rows])
-        self.first_ids = np.concatenate([self.first_ids, ids])
-        if len(self.first_ids) >= self.train_after:
-            self.index = forebay.Index(forebay.train(self.first_rows, metric=self.metric))
-            self.index.insert(self.first_rows, self.first_ids)
+        else:
+            new = ~np.isin(ids, self.first_ids)
+            self.first_rows = np.concatenate([self.first_rows, rows[new]])
+            self.first_ids = np.concatenate([self.first_ids, ids[new]])
+            if len(self.first_ids) >= self.train_after:
+                index = forebay.Index(forebay.train(self.first_rows, metric=self.metric))
+                index.insert(self.first_rows, self.first_ids)
+                self.index = index
+        self.next_id = max(self.next_id, int(ids.max(initial=-1)) + 1)
 
     def knn_query(
         self,

@@ -137,6 +137,8 @@ class IvfPqMemIndex {
   [[nodiscard]] std::size_t num_partitions() const { return model().ivf().num_partitions(); }
   /// Visible rows of one partition; 0 when there is no such partition.
   [[nodiscard]] std::size_t partition_size(std::size_t partition) const;
+  /// The same of all partitions, of one snapshot.
+  [[nodiscard]] std::vector<std::size_t> partition_sizes() const;
   /// The visible rows of one partition; none when there is no such partition.
   [[nodiscard]] PartitionEntries partition(std::size_t partition) const;
   /// The visible rows of all partitions, of one snapshot.

@@ -160,9 +160,11 @@ struct TrainOptions {
 /// cost no more than that.
 std::size_t DefaultNumPartitions(std::size_t num_rows);
 
-/// The most sub-vectors of at least 4 dimensions (8 bits) or 2 (4 bits), so that both make codes
-/// of about a byte for 4 dimensions; even with 4 bits. kInvalidArgument when there is no such
-/// number: dimension 0, or an odd one with 4 bits.
+/// The number of sub-vectors that are as narrow as possible but have 4 dimensions (8 bits) or 2 (4
+/// bits) at least and twice that at most, so that both make codes of about a byte for 4 dimensions;
+/// where dim has no such divisor, the fewest sub-vectors narrower than that. Even with 4 bits.
+/// num_bits is 4 or 8. kInvalidArgument when there is no such number: dimension 0, or an odd one
+/// with 4 bits.
 Result<std::size_t> DefaultNumSubVectors(std::size_t dim, unsigned num_bits);
 
 /// Trains a model on `vectors`. kInvalidArgument when there are fewer rows than partitions or

@@ -6,7 +6,8 @@
 //   1. A Status with code kOk has an empty message; every other Status has a message that says
 //      what was expected, what came, and what to do.
 //   2. A Result holds a value or a Status that is not OK, never both and never neither.
-//   3. What returns a Status or a Result does not throw: a failed allocation is kOutOfMemory. What
+//   3. os_error() is the errno of the system call that failed, for kIoError; else 0.
+//   4. What returns a Status or a Result does not throw: a failed allocation is kOutOfMemory. What
 //      returns a plain container (a read-back, say) can throw std::bad_alloc, and nothing else.
 #pragma once
 
@@ -54,7 +55,11 @@ class [[nodiscard]] Status {
     return {StatusCode::kCapacityExceeded, std::move(m)};
   }
   static Status Corruption(std::string m) { return {StatusCode::kCorruption, std::move(m)}; }
-  static Status IoError(std::string m) { return {StatusCode::kIoError, std::move(m)}; }
+  static Status IoError(std::string m, int os_error = 0) {
+    Status status(StatusCode::kIoError, std::move(m));
+    status.os_error_ = os_error;
+    return status;
+  }
   static Status Cancelled(std::string m) { return {StatusCode::kCancelled, std::move(m)}; }
   static Status OutOfMemory(std::string m) { return {StatusCode::kOutOfMemory, std::move(m)}; }
   static Status Unsupported(std::string m) { return {StatusCode::kUnsupported, std::move(m)}; }
@@ -62,11 +67,14 @@ class [[nodiscard]] Status {
   [[nodiscard]] bool ok() const { return code_ == StatusCode::kOk; }
   [[nodiscard]] StatusCode code() const { return code_; }
   [[nodiscard]] const std::string& message() const { return message_; }
+  /// errno, when the operating system refused something (ENOENT, ENOSPC, ...); else 0.
+  [[nodiscard]] int os_error() const { return os_error_; }
   /// "ok", or "<code name>: <message>".
   [[nodiscard]] std::string ToString() const;
 
  private:
   StatusCode code_ = StatusCode::kOk;
+  int os_error_ = 0;
   std::string message_;
 };
 

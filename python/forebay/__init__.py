@@ -9,12 +9,17 @@
 try:
     from forebay._core import version as __version__
 except ImportError:  # pyarrow is in another folder than this package, so its libarrow comes first.
-    import pyarrow as _pyarrow  # noqa: F401, ICN001
+    import pyarrow as _pyarrow  # noqa: ICN001
 
-    from forebay._core import version as __version__
+    try:
+        from forebay._core import version as __version__
+    except ImportError as error:
+        raise ImportError(
+            "forebay was built with the Arrow library of pyarrow 26.0; found that of "
+            f"{_pyarrow.__version__} ({error}); do pip install 'pyarrow==26.0.*'"
+        ) from error
 
 from forebay._errors import (
-    CancelledError,
     CapacityExceededError,
     CorruptionError,
     Error,
@@ -22,6 +27,7 @@ from forebay._errors import (
     FileError,
     InvalidArgumentError,
     InvalidTypeError,
+    MissingFileError,
     OutOfMemoryError,
     UnsupportedError,
 )
@@ -31,7 +37,6 @@ from forebay._results import IndexStats, InsertReport, MemoryUsage
 from forebay._training import train
 
 __all__ = [
-    "CancelledError",
     "CapacityExceededError",
     "CorruptionError",
     "Error",
@@ -43,6 +48,7 @@ __all__ = [
     "InvalidArgumentError",
     "InvalidTypeError",
     "MemoryUsage",
+    "MissingFileError",
     "Model",
     "OutOfMemoryError",
     "UnsupportedError",

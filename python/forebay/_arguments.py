@@ -1,48 +1,99 @@
-"""Checks of everything that is not vectors: numbers, names, row positions, filters."""
+"""Checks of everything that is not vectors: numbers, names, paths, row positions, filters."""
 
 from __future__ import annotations
 
 import math
 import operator
+import os
 from collections.abc import Sequence
-from typing import Any, NamedTuple, SupportsIndex, TypeAlias
+from typing import Any, NamedTuple, Protocol, SupportsFloat, SupportsIndex, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from forebay._arrow import SupportsArrowArray, SupportsArrowStream, as_chunked, is_arrow
 from forebay._errors import InvalidArgumentError, InvalidTypeError
 
-#: Row positions or a filter: anything numpy or Arrow that holds integers or booleans.
-PositionsLike: TypeAlias = npt.ArrayLike | Any
-FilterLike: TypeAlias = npt.ArrayLike | Any
 
-Positions: TypeAlias = npt.NDArray[np.uint64]
+class SupportsArray(Protocol):
+    """An array of numpy, or of a library that numpy can read."""
+
+    def __array__(self) -> npt.NDArray[Any]:
+        """As numpy's."""
+
+
+AnyArray: TypeAlias = SupportsArray | SupportsArrowArray | SupportsArrowStream
+
+#: Row positions: anything numpy or Arrow that holds integers.
+PositionsLike: TypeAlias = Sequence[int] | AnyArray
+
+#: Which rows: booleans by row position, or row positions.
+FilterLike: TypeAlias = Sequence[bool] | Sequence[int] | AnyArray
 
 MAX_POSITION = 2**63 - 1
 _MAX_COUNT = 2**31 - 1
 
 
-def describe(value: object) -> str:
-    """What came, for messages: dtype and shape of an array, else the type."""
-    if isinstance(value, (np.ndarray, np.generic)):
-        return f"{value.dtype}{list(value.shape)}"
+def type_name(value: object) -> str:
+    """As in messages; with the module, unless it is a builtin."""
     kind = type(value)
     module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
-    name = module + kind.__qualname__
+    return module + kind.__qualname__
+
+
+def describe(value: object, array: npt.NDArray[Any] | None = None) -> str:
+    """What came, for messages: dtype and shape of an array, else the type.
+
+    `array`: what numpy made of it.
+    """
+    if isinstance(value, (np.ndarray, np.generic)):
+        return f"{value.dtype}{list(value.shape)}"
+    name = type_name(value)
+    if array is not None:
+        return f"{name}, to numpy {describe(array)}"
     arrow_type = getattr(value, "type", None) if is_arrow(value) else None
     return name if arrow_type is None else f"{name} of {arrow_type}"
 
 
-def is_arrow(value: object) -> bool:
-    """Whether it speaks Arrow's PyCapsule protocol."""
-    return hasattr(value, "__arrow_c_array__") or hasattr(value, "__arrow_c_stream__")
+def to_numpy(name: str, value: object) -> npt.NDArray[Any]:
+    """As a numpy array, of whatever dtype; the same memory where that can be."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise InvalidTypeError(f"{name} must not be a masked array; pass value[~value.mask].data")
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError, OverflowError) as error:  # Rows of different lengths, say.
+        raise InvalidArgumentError(
+            f"{name} must be an array, or lists that make one; got {type_name(value)}: {error}"
+        ) from error
+
+
+def flag(name: str, value: bool) -> bool:
+    """True or False, and not what merely counts as such."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise InvalidTypeError(f"{name} must be True or False; got {value!r}")
+    return bool(value)
+
+
+def file_path(path: str | os.PathLike[str]) -> str:
+    """A path as the system takes it."""
+    try:
+        text = os.fsdecode(path)
+    except TypeError:
+        raise InvalidTypeError(f"path must be a str or os.PathLike; got {path!r}") from None
+    if "\0" in text:
+        raise InvalidArgumentError(f"path must not contain a NUL character; got {text!r}")
+    return text
 
 
 def count(name: str, value: SupportsIndex, at_least: int = 0, at_most: int = _MAX_COUNT) -> int:
     """A whole number within bounds."""
-    if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
-        raise InvalidTypeError(f"{name} must be an integer; got {value!r}")
-    number = operator.index(value)
+    wrong_type = InvalidTypeError(f"{name} must be an integer; got {value!r}")
+    if isinstance(value, (bool, np.bool_)):
+        raise wrong_type
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise wrong_type from None
     if not at_least <= number <= at_most:
         raise InvalidArgumentError(f"{name} must be from {at_least} to {at_most}; got {number}")
     return number
@@ -62,12 +113,17 @@ def choice(name: str, value: str, choices: Sequence[str]) -> str:
     return value
 
 
-def number(name: str, value: float) -> float:
+def number(name: str, value: SupportsFloat) -> float:
     """A float that is not NaN; infinities are fine."""
+    wrong_type = InvalidTypeError(f"{name} must be a number; got {value!r}")
+    if isinstance(value, (str, bytes, bytearray, bool, np.bool_)):
+        raise wrong_type
     try:
         converted = float(value)
     except (TypeError, ValueError):
-        raise InvalidTypeError(f"{name} must be a number; got {value!r}") from None
+        raise wrong_type from None
+    except OverflowError:
+        raise InvalidArgumentError(f"{name} must be a number that float can hold") from None
     if math.isnan(converted):
         raise InvalidArgumentError(f"{name} must be a number; got NaN")
     return converted
@@ -94,22 +150,22 @@ def _from_arrow(name: str, value: object) -> npt.NDArray[Any]:
     """An Arrow array of integers or booleans as numpy. Null booleans are False."""
     import pyarrow as pa
 
-    array = pa.array(value) if hasattr(value, "__arrow_c_array__") else pa.chunked_array(value)
+    array = as_chunked(name, value)
     if pa.types.is_boolean(array.type):
         array = array.fill_null(False)
+    elif not pa.types.is_integer(array.type):
+        raise InvalidTypeError(f"{name} must be integers or booleans; got Arrow's {array.type}")
     elif array.null_count > 0:
         raise InvalidArgumentError(
             f"{name} must have no nulls; got {array.null_count} of {len(array)}; drop them first"
         )
-    return np.asarray(array.to_numpy(zero_copy_only=False))
+    return np.asarray(array.to_numpy())
 
 
-def _as_array(name: str, value: PositionsLike) -> npt.NDArray[Any]:
+def _as_array(name: str, value: object) -> npt.NDArray[Any]:
     if is_arrow(value):
         return _from_arrow(name, value)
-    if isinstance(value, np.ma.MaskedArray):
-        raise InvalidTypeError(f"{name} must not be a masked array; pass value[~value.mask].data")
-    array = np.asarray(value)
+    array = to_numpy(name, value)
     empty_list = array.size == 0 and not isinstance(value, np.ndarray)
     return array.astype(np.int64) if empty_list else array
 
@@ -120,7 +176,7 @@ def checked_positions(
     """One position for each row, as C-contiguous uint64; of any number if num_rows is None."""
     array = _as_array(name, value)
     if array.dtype.kind not in "iu":
-        raise InvalidTypeError(f"{name} must be integers; got {describe(array)}")
+        raise InvalidTypeError(f"{name} must be integers; got {describe(value, array)}")
     if array.ndim != 1 or (num_rows is not None and len(array) != num_rows):
         expected = "1-D" if num_rows is None else f"one for each of the {num_rows} rows"
         raise InvalidArgumentError(f"{name} must be {expected}; got {describe(array)}")
@@ -150,7 +206,7 @@ def row_filter(value: FilterLike | None) -> RowFilter:
         if array.dtype.kind not in "iu":
             raise InvalidTypeError(
                 "filter must be a boolean mask by row position, or integer row positions; "
-                f"got {describe(array)}"
+                f"got {describe(value, array)}"
             )
         positions = checked_positions("filter", array)
         if np.any(positions[1:] <= positions[:-1]):
@@ -164,7 +220,7 @@ def row_filter(value: FilterLike | None) -> RowFilter:
     return RowFilter(mask=words, mask_size=len(array))
 
 
-def positions_of(given: PositionsLike | None, num_rows: int) -> object:
+def positions_of(given: int | PositionsLike | None, num_rows: int) -> object:
     """As forebay._core takes it: None, the first position, or one for each row."""
     if given is None:
         return None

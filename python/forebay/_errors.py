@@ -1,5 +1,9 @@
 """The exceptions of the package: one for each way in which a call can fail."""
 
+from __future__ import annotations
+
+import errno
+
 
 class Error(Exception):
     """Base of everything that forebay raises of itself."""
@@ -26,11 +30,15 @@ class CorruptionError(Error, ValueError):
 
 
 class FileError(Error, OSError):
-    """The operating system refused a file operation."""
+    """The operating system refused a file operation; `errno` and `filename` say which."""
+
+    def __str__(self) -> str:
+        """The message, which names file and reason already."""
+        return str(self.args[0]) if self.args else ""
 
 
-class CancelledError(Error, RuntimeError):
-    """A training was cancelled."""
+class MissingFileError(FileError, FileNotFoundError):
+    """There is no such file, or no such directory to write it to."""
 
 
 class OutOfMemoryError(Error, MemoryError):
@@ -39,3 +47,10 @@ class OutOfMemoryError(Error, MemoryError):
 
 class UnsupportedError(Error, RuntimeError):
     """This CPU or build lacks what the call needs."""
+
+
+def file_error(message: str, number: int) -> FileError:
+    """For forebay._core: the exception for an errno."""
+    error = (MissingFileError if number == errno.ENOENT else FileError)(message)
+    error.errno = number
+    return error

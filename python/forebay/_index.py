@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from forebay._arguments import (
     checked_range,
     choice,
     count,
+    flag,
     number,
     positions_of,
     row_filter,
@@ -30,7 +31,14 @@ from forebay._results import (
     as_pyarrow,
     hits_batch,
 )
-from forebay._vectors import Floats, VectorsLike, as_queries, as_vectors, check_dim
+from forebay._vectors import (
+    Floats,
+    QueriesLike,
+    VectorsLike,
+    as_queries,
+    as_vectors,
+    check_dim,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,7 +80,7 @@ class Index:
     of it. The GIL is released while vectors are inserted or searched for.
     """
 
-    __slots__ = ("_keep_vectors", "_model", "_native", "_on_bad_vectors")
+    __slots__ = ("__weakref__", "_keep_vectors", "_model", "_native", "_on_bad_vectors")
 
     def __init__(
         self,
@@ -86,10 +94,10 @@ class Index:
         if not isinstance(model, Model):
             raise InvalidTypeError(f"model must be a forebay.Model; got {model!r}")
         self._model = model
-        self._keep_vectors = bool(keep_vectors)
+        self._keep_vectors = flag("keep_vectors", keep_vectors)
         self._on_bad_vectors = choice("on_bad_vectors", on_bad_vectors, ("error", "drop", "fill"))
         self._native = _core.Index(
-            model.native,
+            model._native,  # noqa: SLF001
             keep_vectors=self._keep_vectors,
             capacity=count("capacity", capacity, 1),
             on_bad_vectors=on_bad_vectors,
@@ -101,7 +109,7 @@ class Index:
     def insert(
         self,
         vectors: VectorsLike,
-        row_positions: PositionsLike | None = None,
+        row_positions: int | PositionsLike | None = None,
         *,
         column: str | None = None,
         num_threads: int = 1,
@@ -109,7 +117,7 @@ class Index:
         """Index vectors; every search that starts after this returns sees them.
 
         Inserting a position again changes nothing and is counted: the first vector stays, so an
-        insert may be repeated after a failure elsewhere.
+        insert with row_positions may be repeated after a failure elsewhere.
 
         Parameters
         ----------
@@ -148,7 +156,7 @@ class Index:
     def insert_batches(
         self,
         batches: Iterable[VectorsLike],
-        row_positions: Sequence[PositionsLike | None] | None = None,
+        row_positions: Iterable[int | PositionsLike | None] | None = None,
         *,
         column: str | None = None,
         num_threads: int = 1,
@@ -159,7 +167,7 @@ class Index:
         ----------
         batches : iterable
             Of what `insert` takes.
-        row_positions : sequence, optional
+        row_positions : iterable, optional
             For each batch what `insert` takes. Default: on from the greatest position so far.
         column : str, optional
             As for `insert`.
@@ -175,19 +183,19 @@ class Index:
         ------
         As `insert`.
         """
-        rows = [as_vectors("vectors", batch, column=column) for batch in batches]
+        rows = [as_vectors("vectors", batch, column=column) for batch in _each("batches", batches)]
         for batch in rows:
             check_dim("vectors", batch, self._model.dim)
         if row_positions is None:
             row_positions = [None] * len(rows)
-        if len(row_positions) != len(rows):
+        given = list(_each("row_positions", row_positions))
+        if len(given) != len(rows):
             raise InvalidArgumentError(
                 f"row_positions must have one entry for each of {len(rows)} batches; got "
-                f"{len(row_positions)}"
+                f"{len(given)}"
             )
         positions = [
-            positions_of(given, batch.num_rows)
-            for batch, given in zip(rows, row_positions, strict=True)
+            positions_of(entry, batch.num_rows) for batch, entry in zip(rows, given, strict=True)
         ]
         report = self._native.insert(rows, positions, count("num_threads", num_threads, 1))
         return InsertReport(
@@ -198,7 +206,7 @@ class Index:
 
     def search(
         self,
-        queries: VectorsLike,
+        queries: QueriesLike,
         k: int = 10,
         *,
         nprobes: int = 20,
@@ -253,6 +261,32 @@ class Index:
         OutOfMemoryError
             No memory for the answer.
         """
+        result = self._search(
+            queries,
+            k,
+            nprobes=nprobes,
+            refine_factor=refine_factor,
+            only=filter,
+            max_row_position=max_row_position,
+            distance_range=distance_range,
+            num_threads=num_threads,
+            column=column,
+        )
+        return result.padded(k)
+
+    def _search(
+        self,
+        queries: QueriesLike,
+        k: int,
+        *,
+        nprobes: int,
+        refine_factor: int | None,
+        only: FilterLike | None,
+        max_row_position: int | None,
+        distance_range: DistanceRange | None,
+        num_threads: int,
+        column: str | None,
+    ) -> _core.SearchResult:
         rows = as_queries(queries, column=column)
         check_dim("queries", rows, self._model.dim)
         if refine_factor is not None:
@@ -261,7 +295,7 @@ class Index:
                 raise InvalidArgumentError(
                     "refine_factor needs the raw vectors; make the index with keep_vectors=True"
                 )
-        allowed = row_filter(filter)
+        allowed = row_filter(only)
         lower, upper = checked_range(distance_range)
         if max_row_position is not None:
             max_row_position = count("max_row_position", max_row_position, at_most=MAX_POSITION)
@@ -281,7 +315,7 @@ class Index:
 
     def search_arrow(
         self,
-        queries: VectorsLike,
+        queries: QueriesLike,
         k: int = 10,
         *,
         nprobes: int = 20,
@@ -301,18 +335,18 @@ class Index:
             `query_index` int64, `row_position` int64, `_distance` float32, none of them null.
             It speaks __arrow_c_array__, so any Arrow library can take it.
         """
-        distances, positions = self.search(
+        result = self._search(
             queries,
             k,
             nprobes=nprobes,
             refine_factor=refine_factor,
-            filter=filter,
+            only=filter,
             max_row_position=max_row_position,
             distance_range=distance_range,
             num_threads=num_threads,
             column=column,
         )
-        return hits_batch(distances, positions)
+        return hits_batch(result)
 
     # --- Reading out -----------------------------------------------------------------------
 
@@ -403,6 +437,17 @@ class Index:
 
     def __reduce__(self) -> NoReturn:
         _refuse("pickled")
+
+
+_Item = TypeVar("_Item")
+
+
+def _each(name: str, values: Iterable[_Item]) -> Iterator[_Item]:
+    """Goes through what ought to be iterable."""
+    try:
+        return iter(values)
+    except TypeError:
+        raise InvalidTypeError(f"{name} must be iterable; got {values!r}") from None
 
 
 def _refuse(what: str) -> NoReturn:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias
 
-import numpy.typing as npt
-
 from forebay import _core
-from forebay._arguments import choice
-from forebay._errors import InvalidArgumentError, InvalidTypeError
-from forebay._vectors import Floats, float_array
+from forebay._arguments import choice, file_path, flag
+from forebay._errors import FileError, InvalidArgumentError, InvalidTypeError
+from forebay._vectors import Floats, FloatsLike, float_array
 
 Metric: TypeAlias = Literal["l2", "cosine", "dot"]
 
@@ -25,23 +25,20 @@ class Model:
     can be pickled.
     """
 
-    __slots__ = ("native",)
-
-    #: For the package itself.
-    native: _core.Model
+    __slots__ = ("__weakref__", "_native")
 
     def __init__(self, native: _core.Model) -> None:
         if not isinstance(native, _core.Model):
             raise InvalidTypeError(
                 "make a Model with forebay.train, Model.load or Model.from_arrays"
             )
-        self.native = native
+        self._native = native
 
     @classmethod
     def from_arrays(
         cls,
-        centroids: npt.ArrayLike,
-        codebook: npt.ArrayLike,
+        centroids: FloatsLike,
+        codebook: FloatsLike,
         *,
         metric: Metric = "l2",
         residual: bool | None = None,
@@ -87,7 +84,7 @@ class Model:
                 centroid_rows,
                 codewords,
                 num_codewords.bit_length() - 1,
-                metric != "dot" if residual is None else bool(residual),
+                metric != "dot" if residual is None else flag("residual", residual),
             )
         )
 
@@ -98,11 +95,12 @@ class Model:
         Raises
         ------
         FileError
-            The file cannot be read (an OSError too).
+            The file cannot be read (an OSError too); MissingFileError if there is none.
         CorruptionError
             It is truncated, altered, or no model file.
         """
-        return cls(_core.Model.load(os.fspath(path)))
+        with _naming(file_path(path)) as name:
+            return cls(_core.Model.load(name))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to a file, whole or not at all; an existing file is replaced.
@@ -112,57 +110,58 @@ class Model:
         FileError
             The file cannot be written (an OSError too).
         """
-        self.native.save(os.fspath(path))
+        with _naming(file_path(path)) as name:
+            self._native.save(name)
 
     @property
     def metric(self) -> Metric:
         """ "l2", "cosine" or "dot"."""
-        return self.native.metric  # type: ignore[return-value]
+        return self._native.metric  # type: ignore[return-value]
 
     @property
     def residual(self) -> bool:
         """Whether codes are of vectors minus their centroids."""
-        return self.native.residual
+        return self._native.residual
 
     @property
     def dim(self) -> int:
         """Dimensions of a vector."""
-        return self.native.dim
+        return self._native.dim
 
     @property
     def num_partitions(self) -> int:
         """Number of centroids."""
-        return self.native.num_partitions
+        return self._native.num_partitions
 
     @property
     def num_sub_vectors(self) -> int:
         """Pieces that a vector is cut into for its code."""
-        return self.native.num_sub_vectors
+        return self._native.num_sub_vectors
 
     @property
     def num_bits(self) -> int:
         """Bits of one sub-vector's code: 4 or 8."""
-        return self.native.num_bits
+        return self._native.num_bits
 
     @property
     def code_len(self) -> int:
         """Bytes of a vector's code."""
-        return self.native.code_len
+        return self._native.code_len
 
     @property
     def fingerprint(self) -> int:
         """64-bit hash of all that makes up the model; equal on every machine."""
-        return self.native.fingerprint
+        return self._native.fingerprint
 
     @property
     def centroids(self) -> Floats:
         """float32 [num_partitions, dim]: a read-only view, no copy."""
-        return self.native.centroids
+        return self._native.centroids
 
     @property
     def codebook(self) -> Floats:
         """float32 [num_sub_vectors, 2 ** num_bits, dim / num_sub_vectors]: a view, no copy."""
-        return self.native.codebook
+        return self._native.codebook
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Model):
@@ -179,7 +178,7 @@ class Model:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _unpickle, (self.native.serialize(),)
+        return _unpickle, (self._native.serialize(),)
 
     def __repr__(self) -> str:
         return (
@@ -191,3 +190,13 @@ class Model:
 
 def _unpickle(data: bytes) -> Model:
     return Model(_core.Model.parse(data))
+
+
+@contextmanager
+def _naming(path: str) -> Iterator[str]:
+    """Gives errors of the operating system their file's name."""
+    try:
+        yield path
+    except FileError as error:
+        error.filename = path
+        raise

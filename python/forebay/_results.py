@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from forebay import _core
-from forebay._vectors import Floats
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,7 +44,7 @@ class MemoryUsage:
     row_positions: int
     #: The directories of the partitions.
     partitions: int
-    #: The raw vectors (keep_vectors=True). What no row was written to yet is address space only.
+    #: The raw vectors (keep_vectors=True). Address space reserved for more is not counted.
     vectors: int
 
     @property
@@ -88,11 +87,10 @@ class IndexStats:
     num_reranked: int
 
 
-def hits_batch(distances: Floats, positions: Positions) -> pa.RecordBatch:
-    """The arrays of a search as a record batch, without the padding."""
+def hits_batch(result: _core.SearchResult) -> pa.RecordBatch:
+    """All hits of a search, without padding."""
     import pyarrow as pa
 
-    query_index, hit = np.nonzero(positions >= 0)
     schema = pa.schema(
         [
             pa.field("query_index", pa.int64(), nullable=False),
@@ -100,14 +98,8 @@ def hits_batch(distances: Floats, positions: Positions) -> pa.RecordBatch:
             pa.field("_distance", pa.float32(), nullable=False),
         ]
     )
-    return pa.RecordBatch.from_arrays(
-        [
-            pa.array(query_index.astype(np.int64, copy=False)),
-            pa.array(positions[query_index, hit]),
-            pa.array(distances[query_index, hit]),
-        ],
-        schema=schema,
-    )
+    columns = [pa.array(column) for column in result.columns()]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def as_pyarrow(batches: list[tuple[int, _core.ArrowBatch]]) -> list[tuple[int, pa.RecordBatch]]:

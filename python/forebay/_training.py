@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TypeAlias
 
 from forebay import _core
-from forebay._arguments import choice, count, optional_count
+from forebay._arguments import choice, count, flag, optional_count
 from forebay._errors import InvalidArgumentError, InvalidTypeError
 from forebay._model import METRICS, Metric, Model
 from forebay._vectors import VectorsLike, as_vectors
@@ -29,7 +29,7 @@ def train(
     pq_max_iters: int = 25,
     seed: int = 1,
     num_threads: int | None = None,
-    progress: bool | ProgressCallback = False,
+    progress: bool | ProgressCallback | None = False,
     column: str | None = None,
 ) -> Model:
     """Train a model on vectors like those that will be indexed.
@@ -47,8 +47,9 @@ def train(
         At least 1. Default: the power of two nearest to sqrt(num_rows); give it when `vectors`
         are but a sample of what will be indexed.
     num_sub_vectors : int, optional
-        A divisor of dim; even with 4 bits. Default: the greatest such divisor with at least 4
-        dimensions for each (2 with 4 bits), so a code has about dim / 4 bytes.
+        A divisor of dim; even with 4 bits. Default: such that each has 4 dimensions (2 with 4
+        bits) or few more, so a code has about dim / 4 bytes; fewer dimensions where dim has no
+        such divisor.
     num_bits : {8, 4}
         Bits of one sub-vector's code.
     metric : {"l2", "cosine", "dot"}
@@ -64,7 +65,7 @@ def train(
         Of the sampling; 0 to 2^64 - 1.
     num_threads : int, optional
         Default: one for each CPU that this process may use.
-    progress : bool or callable
+    progress : bool or callable, optional
         True shows a tqdm bar where tqdm is installed, else nothing. A callable is called as
         progress(done, total), in the calling thread; what it raises stops the training and is
         raised by train.
@@ -79,6 +80,7 @@ def train(
     InvalidTypeError
         A type or dtype is wrong.
     """
+    progress = False if progress is None else progress
     if not callable(progress) and not isinstance(progress, bool):
         raise InvalidTypeError(f"progress must be a bool or a callable; got {progress!r}")
     if count("num_bits", num_bits) not in (4, 8):
@@ -93,7 +95,7 @@ def train(
             num_sub_vectors=optional_count("num_sub_vectors", num_sub_vectors, 1),
             num_bits=num_bits,
             metric=metric,
-            residual=None if residual is None else bool(residual),
+            residual=None if residual is None else flag("residual", residual),
             sample_rate=count("sample_rate", sample_rate, 1),
             max_iters=count("max_iters", max_iters, 1),
             pq_max_iters=count("pq_max_iters", pq_max_iters, 1),
@@ -104,20 +106,27 @@ def train(
     return Model(native)
 
 
+def _tqdm() -> type | None:
+    """The class of progress bars, where it is installed."""
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        return None
+    else:
+        return tqdm  # type: ignore[no-any-return]
+
+
 @contextmanager
 def _reporter(progress: bool | ProgressCallback) -> Iterator[ProgressCallback | None]:
     """The callable that train reports to."""
     if callable(progress):
         yield progress
         return
-    try:
-        from tqdm.auto import tqdm
-    except ImportError:
-        progress = False
-    if not progress:
+    bar_type = _tqdm() if progress else None
+    if bar_type is None:
         yield None
         return
-    with tqdm(desc="training", unit="iteration") as bar:
+    with bar_type(desc="training", unit="iteration") as bar:
 
         def report(done: int, total: int) -> None:
             bar.total = total

@@ -2,50 +2,64 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from forebay import _core
-from forebay._arguments import describe, is_arrow
+from forebay._arguments import AnyArray, SupportsArray, describe, to_numpy
+from forebay._arrow import as_chunked, is_arrow
 from forebay._errors import InvalidArgumentError, InvalidTypeError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+Rows: TypeAlias = Sequence[Sequence[float]] | Sequence[SupportsArray]
+
 #: A 2-D array of floats, or lists of them; or Arrow: fixed-size lists of floats, record batches.
-VectorsLike: TypeAlias = npt.ArrayLike | Any
+VectorsLike: TypeAlias = AnyArray | Rows
+
+#: The same; or a single query.
+QueriesLike: TypeAlias = VectorsLike | Sequence[float]
+
+#: Centroids [num_partitions, dim] or a codebook [num_sub_vectors, num_codewords, width].
+FloatsLike: TypeAlias = SupportsArray | Rows | Sequence[Sequence[Sequence[float]]]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
 
-def float_array(name: str, value: npt.ArrayLike, num_dims: int, *, promote: bool = False) -> Floats:
+def _shape_hint(name: str, value: object, array: npt.NDArray[np.floating], num_dims: int) -> str:
+    """What to do about one dimension where two were expected."""
+    if (array.ndim, num_dims) != (1, 2):
+        return ""
+    if array.size == 0:
+        return f"; for no {name} pass np.empty((0, dim), np.float32)"
+    one = f"{name}[np.newaxis]" if isinstance(value, np.ndarray) else f"[{name}]"
+    return f"; for one vector pass {one}"
+
+
+def float_array(name: str, value: object, num_dims: int, *, promote: bool = False) -> Floats:
     """`value` as C-contiguous float32: itself if it is that already.
 
     float16 and float64 arrays are converted, and so are lists of numbers. A float32 array with
     gaps is an error rather than a silent copy. `promote`: one dimension less is one row.
     """
-    if isinstance(value, np.ma.MaskedArray):
-        raise InvalidTypeError(
-            f"{name} must not be a masked array; leave out the masked rows, or fill them with "
-            "NaN (on_bad_vectors says what happens to those)"
-        )
-    try:
-        array = np.asarray(value)
-    except ValueError as error:  # Rows of different lengths, say.
-        raise InvalidArgumentError(f"{name} must be {num_dims}-D; {error}") from error
+    array = to_numpy(name, value)
     came_as_array = isinstance(value, np.ndarray)
     if array.dtype.kind != "f" and (came_as_array or array.dtype.kind not in "iu"):
         raise InvalidTypeError(
-            f"{name} must be float32 (float16 and float64 are converted); got {describe(array)}; "
-            f"convert with {name}.astype(np.float32)"
+            f"{name} must be float32 (float16 and float64 are converted); got "
+            f"{describe(value, array)}; convert with np.asarray({name}, dtype=np.float32)"
         )
     if promote and array.ndim + 1 == num_dims and array.size > 0:
         array = array[np.newaxis]
     if array.ndim != num_dims:
-        hint = f"; for one vector pass {name}[np.newaxis]" if array.ndim + 1 == num_dims else ""
-        raise InvalidArgumentError(f"{name} must be {num_dims}-D; got {describe(array)}{hint}")
+        raise InvalidArgumentError(
+            f"{name} must be {num_dims}-D; got {describe(array)}"
+            f"{_shape_hint(name, value, array, num_dims)}"
+        )
     if array.dtype != np.float32 or not array.dtype.isnative:
         with np.errstate(over="ignore"):  # To infinity, and such a vector is reported as bad.
             return np.ascontiguousarray(array, dtype=np.float32)
@@ -88,21 +102,11 @@ def _column_index(name: str, struct: pa.StructType, column: str | None) -> int:
     return places[0]
 
 
-def _arrow_chunks(value: object) -> tuple[pa.DataType, list[pa.Array]]:
-    """The Arrow type and the arrays of it."""
-    import pyarrow as pa
-
-    if hasattr(value, "__arrow_c_array__"):
-        array = pa.array(value)
-        return array.type, [array]
-    chunked = pa.chunked_array(value)
-    return chunked.type, list(chunked.chunks)
-
-
 def _from_arrow(name: str, value: object, column: str | None) -> _core.Vectors:
     import pyarrow as pa
 
-    data_type, chunks = _arrow_chunks(value)
+    array = as_chunked(name, value)
+    data_type, chunks = array.type, array.chunks
     if pa.types.is_struct(data_type):
         place = _column_index(name, data_type, column)
         data_type = data_type.field(place).type
@@ -118,7 +122,7 @@ def _from_arrow(name: str, value: object, column: str | None) -> _core.Vectors:
 
 
 def as_vectors(
-    name: str, value: VectorsLike, *, column: str | None = None, promote: bool = False
+    name: str, value: QueriesLike, *, column: str | None = None, promote: bool = False
 ) -> _core.Vectors:
     """Rows of float32, borrowed wherever their memory can be used as it is."""
     if is_arrow(value):
@@ -128,7 +132,7 @@ def as_vectors(
     return _core.Vectors(float_array(name, value, 2, promote=promote))
 
 
-def as_queries(value: VectorsLike, *, column: str | None = None) -> _core.Vectors:
+def as_queries(value: QueriesLike, *, column: str | None = None) -> _core.Vectors:
     """The same; a single 1-D vector is one query."""
     return as_vectors("queries", value, column=column, promote=True)
 
@@ -137,6 +141,6 @@ def check_dim(name: str, vectors: _core.Vectors, dim: int) -> None:
     """The model's dimension, also when there are no rows."""
     if vectors.dim != dim:
         raise InvalidArgumentError(
-            f"{name} must have the model's dimension {dim}; got float32"
+            f"{name} must have the model's dimension {dim}; got shape "
             f"[{vectors.num_rows}, {vectors.dim}]"
         )

@@ -12,22 +12,34 @@ using namespace nb::literals;  // NOLINT(google-build-using-namespace): "name"_a
 namespace forebay::python {
 namespace {
 
-/// A capsule that owns a C structure: whoever takes over its content clears `release`.
+/// Ends one of Arrow's C structures: whoever took over its content has cleared `release`.
+struct Release {
+  template <typename Structure>
+  void operator()(Structure* structure) const {
+    if (structure->release != nullptr) {
+      structure->release(structure);
+    }
+    delete structure;
+  }
+};
+
 template <typename Structure>
-nb::capsule ToCapsule(std::unique_ptr<Structure> structure, const char* name) {
-  return {structure.release(), name, [](void* pointer) noexcept {
-            const std::unique_ptr<Structure> owned(static_cast<Structure*>(pointer));
-            if (owned->release != nullptr) {
-              owned->release(owned.get());
-            }
-          }};
+using Owned = std::unique_ptr<Structure, Release>;
+
+template <typename Structure>
+nb::capsule ToCapsule(Owned<Structure> structure, const char* name) {
+  nb::capsule capsule(structure.get(), name, [](void* pointer) noexcept {
+    Release()(static_cast<Structure*>(pointer));
+  });
+  static_cast<void>(structure.release());
+  return capsule;
 }
 
 }  // namespace
 
 nb::typed<nb::tuple, nb::object, nb::object> ArrowBatch::Export() const {
-  auto schema = std::make_unique<ArrowSchema>();
-  auto array = std::make_unique<ArrowArray>();
+  Owned<ArrowSchema> schema(new ArrowSchema{});
+  Owned<ArrowArray> array(new ArrowArray{});
   const arrow::Status exported = arrow::ExportRecordBatch(*batch_, array.get(), schema.get());
   if (!exported.ok()) {
     throw StatusError(Status::OutOfMemory("cannot export a batch: " + exported.ToString()));

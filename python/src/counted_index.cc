@@ -88,23 +88,26 @@ InsertReport CountedIndex::Insert(std::span<const InsertPart> parts, std::size_t
   return report;
 }
 
-SearchResult CountedIndex::Search(VectorView queries, SearchOptions options) const {
+Result<SearchResult> CountedIndex::Search(VectorView queries, SearchOptions options) const {
   if (store_ != nullptr) {
     options.raw_vectors = [store = store_.get()](std::span<const RowRef> rows, const float** out) {
       std::transform(rows.begin(), rows.end(), out,
                      [store](const RowRef& row) { return store->row(row.ordinal); });
     };
   }
-  SearchResult result = ValueOrThrow(index_.Search(queries, options));
+  Result<SearchResult> result = index_.Search(queries, options);
+  if (!result.ok()) {
+    return result;
+  }
   SearchStats sum;
   std::size_t probed_partitions = 0;
-  for (const SearchStats& stats : result.stats) {
+  for (const SearchStats& stats : result->stats) {
     probed_partitions += stats.probed_partitions.size();
     sum.num_eligible += stats.num_eligible;
     sum.num_evaluated += stats.num_evaluated;
     sum.num_reranked += stats.num_reranked;
   }
-  counts_.queries.fetch_add(result.size(), kRelaxed);
+  counts_.queries.fetch_add(result->size(), kRelaxed);
   counts_.probed_partitions.fetch_add(probed_partitions, kRelaxed);
   counts_.eligible_rows.fetch_add(sum.num_eligible, kRelaxed);
   counts_.evaluated_rows.fetch_add(sum.num_evaluated, kRelaxed);

@@ -45,14 +45,14 @@ struct Counts {
 
 class CountedIndex {
  public:
-  /// Throws StatusError, as all that follows.
+  /// Throws StatusError, as Insert does.
   CountedIndex(const IvfPqModel& model, MemIndexOptions options, bool keep_vectors);
 
   /// All parts become visible together, or none.
   InsertReport Insert(std::span<const InsertPart> parts, std::size_t num_threads);
 
   /// `options` without raw_vectors, which come from the store.
-  SearchResult Search(VectorView queries, SearchOptions options) const;
+  Result<SearchResult> Search(VectorView queries, SearchOptions options) const;
 
   [[nodiscard]] const IvfPqMemIndex& index() const { return index_; }
   /// nullptr: the vectors are not kept.

@@ -5,18 +5,22 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "arrow_batch.h"
 #include "bindings.h"
 #include "counted_index.h"
+#include "gil.h"
 #include "status_error.h"
 
 namespace nb = nanobind;
@@ -67,36 +71,12 @@ InsertReport Insert(CountedIndex& self, const std::vector<const Vectors*>& vecto
     }
     parts.push_back(part);
   }
-  const nb::gil_scoped_release release;
+  const ReleaseGil released;
   return self.Insert(parts, num_threads);
 }
 
-/// Hits as two arrays of [num_queries][k], padded with infinity and -1.
-struct PaddedHits {
-  PaddedHits(std::size_t num_queries, std::size_t max_hits)
-      : k(max_hits),
-        distances(num_queries * k, std::numeric_limits<float>::infinity()),
-        positions(num_queries * k, -1) {}
-
-  void Fill(const SearchResult& result) {
-    for (std::size_t i = 0; i < result.size(); ++i) {
-      std::size_t to = i * k;
-      for (const Hit& hit : result[i]) {
-        distances[to] = hit.distance;
-        positions[to++] = static_cast<std::int64_t>(hit.row_position);
-      }
-    }
-  }
-
-  std::size_t k;
-  std::vector<float> distances;
-  std::vector<std::int64_t> positions;
-};
-
-using SearchArrays = std::pair<NumpyArray<float, 2>, NumpyArray<std::int64_t, 2>>;
-
 /// At most one of filter_mask (bits, as Bitmap has them) and filter_positions (ascending).
-SearchArrays Search(const CountedIndex& self, const Vectors& queries, std::size_t k,
+SearchResult Search(const CountedIndex& self, const Vectors& queries, std::size_t k,
                     std::size_t nprobes, std::size_t refine_factor,
                     const std::optional<Words>& filter_mask, std::uint64_t filter_mask_size,
                     const std::optional<Words>& filter_positions,
@@ -112,23 +92,59 @@ SearchArrays Search(const CountedIndex& self, const Vectors& queries, std::size_
   options.distance_lower = distance_lower;
   options.distance_upper = distance_upper;
   options.num_threads = num_threads;
-  const std::size_t num_queries = queries.num_rows();
-  std::optional<PaddedHits> hits;
+  const ReleaseGil released;
+  return ValueOrThrow(
+      queries.WithContiguous("query", [&](VectorView rows) { return self.Search(rows, options); }));
+}
+
+/// Distances and row positions as arrays of [num_queries][k], padded with infinity and -1.
+std::pair<NumpyArray<float, 2>, NumpyArray<std::int64_t, 2>> Padded(const SearchResult& result,
+                                                                    std::size_t k) {
+  std::vector<float> distances;
+  std::vector<std::int64_t> positions;
   {
-    const nb::gil_scoped_release release;
-    hits.emplace(num_queries, k);  // First, as it may not fit.
-    std::vector<float> storage;
-    hits->Fill(self.Search(queries.Contiguous(&storage), options));
+    const ReleaseGil released;
+    distances.assign(result.size() * k, std::numeric_limits<float>::infinity());
+    positions.assign(result.size() * k, -1);
+    for (std::size_t i = 0; i < result.size(); ++i) {
+      std::size_t to = i * k;
+      for (const Hit& hit : result[i]) {
+        distances[to] = hit.distance;
+        positions[to++] = static_cast<std::int64_t>(hit.row_position);
+      }
+    }
   }
-  return {ToNumpy<float, 2>(std::move(hits->distances), {num_queries, k}),
-          ToNumpy<std::int64_t, 2>(std::move(hits->positions), {num_queries, k})};
+  return {ToNumpy<float, 2>(std::move(distances), {result.size(), k}),
+          ToNumpy<std::int64_t, 2>(std::move(positions), {result.size(), k})};
+}
+
+/// All hits as three columns: query index, row position, distance.
+std::tuple<NumpyArray<std::int64_t, 1>, NumpyArray<std::int64_t, 1>, NumpyArray<float, 1>> Columns(
+    const SearchResult& result) {
+  std::vector<std::int64_t> queries;
+  std::vector<std::int64_t> positions;
+  std::vector<float> distances;
+  {
+    const ReleaseGil released;
+    for (std::size_t i = 0; i < result.size(); ++i) {
+      for (const Hit& hit : result[i]) {
+        queries.push_back(static_cast<std::int64_t>(i));
+        positions.push_back(static_cast<std::int64_t>(hit.row_position));
+        distances.push_back(hit.distance);
+      }
+    }
+  }
+  const std::size_t num_hits = queries.size();
+  return {ToNumpy<std::int64_t, 1>(std::move(queries), {num_hits}),
+          ToNumpy<std::int64_t, 1>(std::move(positions), {num_hits}),
+          ToNumpy<float, 1>(std::move(distances), {num_hits})};
 }
 
 std::pair<NumpyArray<std::int64_t, 1>, NumpyArray<std::uint8_t, 2>> Partition(
     const CountedIndex& self, std::size_t partition) {
   PartitionEntries entries;
   {
-    const nb::gil_scoped_release release;
+    const ReleaseGil released;
     entries = self.index().partition(partition);
   }
   const std::size_t num_rows = entries.row_positions.size();
@@ -140,7 +156,7 @@ std::pair<NumpyArray<std::int64_t, 1>, NumpyArray<std::uint8_t, 2>> Partition(
 
 std::vector<std::pair<std::uint32_t, ArrowBatch>> PartitionBatches(
     const CountedIndex& self, std::optional<std::uint64_t> reversed_total_rows) {
-  const nb::gil_scoped_release release;
+  const ReleaseGil released;
   std::vector<std::pair<std::uint32_t, ArrowBatch>> batches;
   for (auto& [partition, batch] :
        ValueOrThrow(reversed_total_rows.has_value()
@@ -152,12 +168,8 @@ std::vector<std::pair<std::uint32_t, ArrowBatch>> PartitionBatches(
 }
 
 NumpyArray<std::int64_t, 1> PartitionSizes(const CountedIndex& self) {
-  std::vector<std::int64_t> sizes;
-  for (std::size_t p = 0; p < self.index().num_partitions(); ++p) {
-    sizes.push_back(static_cast<std::int64_t>(self.index().partition_size(p)));
-  }
-  const std::size_t num_partitions = sizes.size();
-  return ToNumpy<std::int64_t, 1>(std::move(sizes), {num_partitions});
+  const std::vector<std::size_t> sizes = self.index().partition_sizes();
+  return ToNumpy<std::int64_t, 1>({sizes.begin(), sizes.end()}, {sizes.size()});
 }
 
 std::map<std::string, std::size_t> MemoryUsageOf(const CountedIndex& self) {
@@ -168,7 +180,7 @@ std::map<std::string, std::size_t> MemoryUsageOf(const CountedIndex& self) {
           {"vector_terms", usage.vector_terms},
           {"row_positions", usage.row_positions},
           {"partitions", usage.partitions},
-          {"vectors", store != nullptr ? store->allocated_bytes() : 0}};
+          {"vectors", store != nullptr ? store->used_bytes() : 0}};
 }
 
 std::map<std::string, std::uint64_t> CountsOf(const CountedIndex& self) {
@@ -183,6 +195,12 @@ std::map<std::string, std::uint64_t> CountsOf(const CountedIndex& self) {
           {"num_reranked", counts.reranked_rows}};
 }
 
+void BindSearchResult(nb::module_& module) {
+  nb::class_<SearchResult>(module, "SearchResult")
+      .def("padded", &Padded, "k"_a)
+      .def("columns", &Columns);
+}
+
 void BindInsertReport(nb::module_& module) {
   nb::class_<InsertReport>(module, "InsertReport")
       .def_ro("num_inserted", &InsertReport::num_inserted)
@@ -195,6 +213,7 @@ void BindInsertReport(nb::module_& module) {
 
 void BindIndex(nb::module_& module) {
   BindInsertReport(module);
+  BindSearchResult(module);
   BindArrowBatch(module);
   nb::class_<CountedIndex>(module, "Index", "IvfPqMemIndex, with the raw vectors beside it.")
       .def(

@@ -12,6 +12,7 @@
 
 #include "bindings.h"
 #include "forebay/file.h"
+#include "gil.h"
 #include "status_error.h"
 #include "vectors.h"
 
@@ -27,6 +28,7 @@ using FloatView = nb::ndarray<nb::numpy, const float, nb::ndim<kDims>>;
 
 IvfPqModel CreateModel(const std::string& metric, const FloatRows& centroids,
                        const CodebookArray& codebook, unsigned num_bits, bool residual) {
+  const ReleaseGil released;
   IvfModel ivf =
       ValueOrThrow(IvfModel::Create({centroids.data(), centroids.shape(0), centroids.shape(1)}));
   ProductQuantizer pq = ValueOrThrow(ProductQuantizer::Create(
@@ -35,12 +37,17 @@ IvfPqModel CreateModel(const std::string& metric, const FloatRows& centroids,
 }
 
 IvfPqModel ParseModel(const nb::bytes& bytes) {
-  const auto* const data = reinterpret_cast<const std::byte*>(bytes.c_str());
-  return ValueOrThrow(IvfPqModel::Parse({data, bytes.size()}));
+  const std::span data(reinterpret_cast<const std::byte*>(bytes.c_str()), bytes.size());
+  const ReleaseGil released;
+  return ValueOrThrow(IvfPqModel::Parse(data));
 }
 
 nb::bytes Serialize(const IvfPqModel& model) {
-  const std::vector<std::byte> bytes = model.Serialize();
+  std::vector<std::byte> bytes;
+  {
+    const ReleaseGil released;
+    bytes = model.Serialize();
+  }
   return nb::bytes(bytes.data(), bytes.size());
 }
 
@@ -69,15 +76,13 @@ void BindModel(nb::module_& module) {
           [](const std::filesystem::path& path) {
             return ValueOrThrow(IvfPqModel::Parse(ValueOrThrow(ReadFile(path))));
           },
-          "path"_a, nb::call_guard<nb::gil_scoped_release>(),
-          nb::sig("def load(path: str) -> Model"))
+          "path"_a, nb::call_guard<ReleaseGil>(), nb::sig("def load(path: str) -> Model"))
       .def(
           "save",
           [](const IvfPqModel& self, const std::filesystem::path& path) {
             ThrowIfError(WriteFile(path, self.Serialize()));
           },
-          "path"_a, nb::call_guard<nb::gil_scoped_release>(),
-          nb::sig("def save(self, path: str) -> None"))
+          "path"_a, nb::call_guard<ReleaseGil>(), nb::sig("def save(self, path: str) -> None"))
       .def_prop_ro("metric",
                    [](const IvfPqModel& self) { return std::string(MetricName(self.metric())); })
       .def_prop_ro("residual", &IvfPqModel::residual)

@@ -6,6 +6,8 @@
 #include "status_error.h"
 
 NB_MODULE(_core, module) {
+  // At exit a daemon thread in the middle of a search rightly keeps its index.
+  nanobind::set_leak_warnings(false);
   module.doc() = "The native half of forebay; use the forebay package instead.";
   module.attr("version") = FOREBAY_VERSION;
   forebay::python::RegisterStatusError();

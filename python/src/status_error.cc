@@ -4,6 +4,8 @@
 
 #include <new>
 #include <stdexcept>
+#include <string>
+#include <system_error>
 
 namespace nb = nanobind;
 
@@ -22,12 +24,11 @@ const char* ExceptionName(StatusCode code) {
       return "CorruptionError";
     case StatusCode::kIoError:
       return "FileError";
-    case StatusCode::kCancelled:
-      return "CancelledError";
     case StatusCode::kOutOfMemory:
       return "OutOfMemoryError";
     case StatusCode::kUnsupported:
       return "UnsupportedError";
+    case StatusCode::kCancelled:  // By an exception, which is raised instead.
     case StatusCode::kOk:
       break;
   }
@@ -36,9 +37,15 @@ const char* ExceptionName(StatusCode code) {
 
 void SetPythonError(const Status& status) {
   try {
-    const nb::object type =
-        nb::module_::import_("forebay._errors").attr(ExceptionName(status.code()));
-    PyErr_SetString(type.ptr(), status.message().c_str());
+    // Paths in messages may be any bytes, which Python spells like this.
+    const auto message = nb::steal(
+        PyUnicode_DecodeUTF8(status.message().data(),
+                             static_cast<Py_ssize_t>(status.message().size()), "surrogateescape"));
+    const nb::module_ errors = nb::module_::import_("forebay._errors");
+    const nb::object error = status.os_error() != 0
+                                 ? errors.attr("file_error")(message, status.os_error())
+                                 : errors.attr(ExceptionName(status.code()))(message);
+    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(error.ptr())), error.ptr());
   } catch (nb::python_error& error) {
     error.restore();
   }
@@ -56,6 +63,9 @@ void RegisterStatusError() {
       SetPythonError(Status::OutOfMemory("an allocation failed; free memory or ask for less"));
     } catch (const std::length_error&) {
       SetPythonError(Status::OutOfMemory("that is larger than any memory; ask for less"));
+    } catch (const std::system_error& error) {
+      SetPythonError(Status::FailedPrecondition(std::string("cannot start a thread: ") +
+                                                error.what() + "; end others, or raise limits"));
     }
   });
 }

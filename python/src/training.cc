@@ -12,10 +12,10 @@
 #include <string>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include "bindings.h"
 #include "forebay/model.h"
+#include "gil.h"
 #include "status_error.h"
 #include "vectors.h"
 
@@ -44,7 +44,7 @@ class Mailbox {
     changed_.notify_one();
   }
 
-  /// Caller's thread: waits for news, though not for long. False once all is said.
+  /// Caller's thread, without the GIL: waits for news, though not for long. False once all is said.
   bool Wait(std::deque<TrainProgress>* steps) {
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, kSignalInterval, [this] { return finished_ || !steps_.empty(); });
@@ -89,33 +89,34 @@ void Tell(const TrainOptions& options, const std::deque<TrainProgress>& steps,
   }
 }
 
-Result<IvfPqModel> TrainInThread(VectorView vectors, TrainOptions options,
+bool WaitWithoutGil(Mailbox* mailbox, std::deque<TrainProgress>* steps) {
+  const ReleaseGil released;
+  return mailbox->Wait(steps);
+}
+
+Result<IvfPqModel> TrainInThread(const Vectors& vectors, TrainOptions options,
                                  const nb::object& progress) {
   Mailbox mailbox;
   options.progress = [&mailbox](const TrainProgress& step) { return mailbox.Post(step); };
   Result<IvfPqModel> model = Status::Cancelled("training did not start");
+  std::jthread training([&] {
+    model = vectors.WithContiguous("row", [&](VectorView rows) { return Train(rows, options); });
+    mailbox.Finish();
+  });
   std::optional<nb::python_error> error;
-  {
-    const nb::gil_scoped_release release;
-    std::thread training([&] {
-      model = Train(vectors, options);
-      mailbox.Finish();
-    });
-    std::deque<TrainProgress> steps;
-    while (mailbox.Wait(&steps)) {
-      if (error.has_value()) {
-        continue;  // Cancelled; the training will notice at the end of its iteration.
-      }
-      const nb::gil_scoped_acquire acquire;
-      try {
-        Tell(options, steps, progress);
-      } catch (nb::python_error& raised) {
-        error.emplace(std::move(raised));
-        mailbox.Cancel();
-      }
+  std::deque<TrainProgress> steps;
+  while (WaitWithoutGil(&mailbox, &steps)) {
+    if (error.has_value()) {
+      continue;  // Cancelled; the training will notice at the end of its iteration.
     }
-    training.join();
+    try {
+      Tell(options, steps, progress);
+    } catch (nb::python_error& raised) {
+      error.emplace(std::move(raised));
+      mailbox.Cancel();
+    }
   }
+  training.join();
   if (error.has_value()) {
     throw nb::python_error(std::move(*error));
   }
@@ -151,8 +152,7 @@ void BindTraining(nb::module_& module) {
         options.pq_max_iters = pq_max_iters;
         options.seed = seed;
         options.num_threads = num_threads;
-        std::vector<float> storage;
-        return ValueOrThrow(TrainInThread(vectors.Contiguous(&storage), options, progress));
+        return ValueOrThrow(TrainInThread(vectors, options, progress));
       },
       "vectors"_a, nb::kw_only(), "num_partitions"_a.none(), "num_sub_vectors"_a.none(),
       "num_bits"_a, "metric"_a, "residual"_a.none(), "sample_rate"_a, "max_iters"_a,

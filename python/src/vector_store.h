@@ -28,9 +28,9 @@ class VectorStore {
   /// Throws std::bad_alloc; the same ordinals may then be appended again.
   void Append(const AcceptedRows& rows) {
     const std::size_t end = std::size_t{rows.first_ordinal} + rows.vectors.size();
-    for (std::size_t c = num_chunks_.load(std::memory_order_relaxed); FirstOf(c) < end; ++c) {
-      chunks_[c] = std::make_unique_for_overwrite<float[]>((kFirstRows << c) * dim_);
-      num_chunks_.store(c + 1, std::memory_order_relaxed);
+    for (; FirstOf(num_chunks_) < end; ++num_chunks_) {
+      chunks_[num_chunks_] =
+          std::make_unique_for_overwrite<float[]>((kFirstRows << num_chunks_) * dim_);
     }
     for (std::size_t i = 0; i < rows.vectors.size(); ++i) {
       std::copy_n(rows.vectors[i], dim_, Row(rows.first_ordinal + i));
@@ -40,12 +40,9 @@ class VectorStore {
 
   [[nodiscard]] const float* row(std::uint32_t ordinal) const { return Row(ordinal); }
 
-  /// Bytes of the rows, and of the chunks; any thread.
+  /// Bytes of the rows, which is the memory taken (invariant 1). Any thread.
   [[nodiscard]] std::size_t used_bytes() const {
     return num_rows_.load(std::memory_order_relaxed) * dim_ * sizeof(float);
-  }
-  [[nodiscard]] std::size_t allocated_bytes() const {
-    return FirstOf(num_chunks_.load(std::memory_order_relaxed)) * dim_ * sizeof(float);
   }
 
  private:
@@ -62,7 +59,7 @@ class VectorStore {
 
   const std::size_t dim_;
   std::array<std::unique_ptr<float[]>, kMaxChunks> chunks_;
-  std::atomic<std::size_t> num_chunks_{0};
+  std::size_t num_chunks_ = 0;  // The writer's.
   std::atomic<std::size_t> num_rows_{0};
 };
 

@@ -3,13 +3,16 @@
 #include <arrow/array/array_base.h>
 #include <arrow/c/abi.h>
 #include <arrow/c/bridge.h>
+#include <arrow/util/bit_util.h>
+#include <fmt/format.h>
 #include <nanobind/stl/vector.h>
 
-#include <algorithm>
 #include <memory>
+#include <new>
 #include <utility>
 
 #include "bindings.h"
+#include "gil.h"
 #include "status_error.h"
 
 namespace nb = nanobind;
@@ -49,7 +52,7 @@ Vectors::Vectors(const std::vector<nb::object>& chunks, std::size_t dim) : dim_(
   for (const nb::object& chunk : chunks) {
     arrays.push_back(ImportChunk(chunk));
   }
-  const nb::gil_scoped_release release;  // float64 and float16 are converted now.
+  const ReleaseGil released;  // float64 and float16 are converted now.
   for (const auto& array : arrays) {
     arrow_.push_back(ValueOrThrow(ArrowVectors::Make(*array)));
   }
@@ -66,16 +69,33 @@ std::size_t Vectors::num_rows() const {
   return total;
 }
 
-VectorView Vectors::Contiguous(std::vector<float>* storage) const {
-  if (batches_.size() == 1) {
-    return batches_[0].vectors;
+Status Vectors::CheckNoNull(std::string_view what) const {
+  std::size_t first = 0;
+  for (const VectorBatch& batch : batches_) {
+    const std::size_t num_rows = batch.validity != nullptr ? batch.vectors.num_rows : 0;
+    for (std::size_t i = 0; i < num_rows; ++i) {
+      if (!arrow::bit_util::GetBit(batch.validity, batch.validity_offset + i)) {
+        return Status::InvalidArgument(fmt::format("{} {} is null; leave it out", what, first + i));
+      }
+    }
+    first += batch.vectors.num_rows;
   }
-  storage->reserve(num_rows() * dim_);
+  return Status::Ok();
+}
+
+Status Vectors::Concatenate(std::vector<float>* storage) const {
+  try {
+    storage->reserve(num_rows() * dim_);
+  } catch (const std::bad_alloc&) {
+    return Status::OutOfMemory(
+        fmt::format("no memory to put {} rows of {} chunks together; give them in one piece",
+                    num_rows(), batches_.size()));
+  }
   for (const VectorBatch& batch : batches_) {
     const VectorView& rows = batch.vectors;
     storage->insert(storage->end(), rows.data, rows.data + rows.num_rows * dim_);
   }
-  return {storage->data(), num_rows(), dim_};
+  return Status::Ok();
 }
 
 void BindVectors(nb::module_& module) {

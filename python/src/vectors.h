@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "forebay/arrow.h"
@@ -33,10 +34,28 @@ class Vectors {
   [[nodiscard]] std::size_t dim() const { return dim_; }
   /// One for each piece of memory, in order. Row positions are not set.
   [[nodiscard]] const std::vector<VectorBatch>& batches() const { return batches_; }
-  /// All rows in one piece of memory, which is `*storage` if they are not so already.
-  [[nodiscard]] VectorView Contiguous(std::vector<float>* storage) const;
+  /// `use` is given all rows in one piece of memory, which ends with this call if they are not so
+  /// already. kInvalidArgument when a row is null; `what` names rows in the message.
+  template <typename Use>
+  [[nodiscard]] auto WithContiguous(std::string_view what, const Use& use) const
+      -> decltype(use(VectorView())) {
+    if (Status status = CheckNoNull(what); !status.ok()) {
+      return status;
+    }
+    if (batches_.size() == 1) {
+      return use(batches_[0].vectors);
+    }
+    std::vector<float> storage;
+    if (Status status = Concatenate(&storage); !status.ok()) {
+      return status;
+    }
+    return use({storage.data(), num_rows(), dim_});
+  }
 
  private:
+  [[nodiscard]] Status CheckNoNull(std::string_view what) const;
+  Status Concatenate(std::vector<float>* storage) const;
+
   std::size_t dim_;
   FloatRows numpy_;
   std::vector<ArrowVectors> arrow_;

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pytest
 
 import forebay
@@ -28,7 +29,7 @@ BAD_VECTORS = [
     pytest.param(FLOATS[:, :16], VALUE, r"float32\[4, 16\] with strides \(128, 4\)", id="part"),
     pytest.param(np.ones((16, 4), np.float32).T, VALUE, "C-contiguous", id="fortran"),
     pytest.param(np.ones((4, 16), np.float32)[::-1], VALUE, "C-contiguous", id="reversed"),
-    pytest.param(np.ones((4, 16), np.int32), TYPE, r"int32\[4, 16\].*astype", id="int32"),
+    pytest.param(np.ones((4, 16), np.int32), TYPE, r"int32\[4, 16\].*dtype=np.float32", id="int32"),
     pytest.param(np.ones((4, 16), np.uint8), TYPE, r"uint8\[4, 16\]", id="uint8"),
     pytest.param(np.ones((4, 16), bool), TYPE, r"bool\[4, 16\]", id="bool"),
     pytest.param(np.ones((4, 16), complex), TYPE, r"complex128\[4, 16\]", id="complex"),
@@ -36,16 +37,16 @@ BAD_VECTORS = [
     pytest.param(np.full((4, 16), None), TYPE, r"object\[4, 16\]", id="object"),
     pytest.param(np.float32(1), VALUE, r"2-D; got float32\[\]", id="0-d"),
     pytest.param(np.ones((2, 4, 16), np.float32), VALUE, r"got float32\[2, 4, 16\]", id="3-d"),
-    pytest.param([], VALUE, r"2-D; got float64\[0\]", id="empty list"),
-    pytest.param([[1.0], [1.0, 2.0]], VALUE, "2-D; ", id="ragged"),
-    pytest.param(None, TYPE, "got object", id="none"),
-    pytest.param("vectors", TYPE, "got <U7", id="string"),
-    pytest.param({}, TYPE, "got object", id="dict"),
+    pytest.param([], VALUE, r"2-D; got float64\[0\].*np.empty\(\(0, dim", id="empty list"),
     pytest.param(
-        np.ones((4, 15), np.float32), VALUE, r"dimension 16; got float32\[4, 15\]", id="d"
+        [[1.0], [1.0, 2.0]], VALUE, "lists that make one; got list: .*inhomogeneous", id="ragged"
     ),
-    pytest.param(np.ones((0, 15), np.float32), VALUE, r"16; got float32\[0, 15\]", id="no rows"),
-    pytest.param(np.ones((4, 0), np.float32), VALUE, r"got float32\[4, 0\]", id="no columns"),
+    pytest.param(None, TYPE, r"got NoneType, to numpy object\[\]", id="none"),
+    pytest.param("vectors", TYPE, "got str, to numpy <U7", id="string"),
+    pytest.param({}, TYPE, "got dict", id="dict"),
+    pytest.param(np.ones((4, 15), np.float32), VALUE, r"dimension 16; got shape \[4, 15\]", id="d"),
+    pytest.param(np.ones((0, 15), np.float32), VALUE, r"16; got shape \[0, 15\]", id="no rows"),
+    pytest.param(np.ones((4, 0), np.float32), VALUE, r"got shape \[4, 0\]", id="no columns"),
     pytest.param(
         np.ma.masked_array(np.ones((4, 16), np.float32), mask=True), TYPE, "masked", id="masked"
     ),
@@ -71,6 +72,8 @@ def test_one_dimension(model: forebay.Model, vectors: Floats) -> None:
     index = forebay.Index(model)
     with fails(VALUE, r"2-D; got float32\[16\]; for one vector pass vectors\[np.newaxis\]"):
         index.insert(vectors[0])
+    with fails(VALUE, r"for one vector pass \[vectors\]"):
+        index.insert([1.0] * 16)  # type: ignore[arg-type]
     index.search(vectors[0])  # A single query is welcome.
 
 
@@ -90,7 +93,7 @@ def test_converted_dtypes(model: forebay.Model, vectors: Floats, dtype: str) -> 
 
 def test_lists(model: forebay.Model) -> None:
     index = forebay.Index(model)
-    index.insert([[1.0] * 16, [2] * 16])
+    index.insert([[1.0] * 16, [2.0] * 16])
     index.insert([[3] * 16])
     distances, positions = index.search([3] * 16, 1, nprobes=16, refine_factor=3)
     assert (distances.tolist(), positions.tolist()) == ([[0.0]], [[2]])
@@ -109,13 +112,15 @@ def test_float64_beyond_float32(model: forebay.Model) -> None:
         ([1, 2, 1], VALUE, "row position 1 comes twice"),
         ([1, -2, 3], VALUE, r"from 0 to 2\^63 - 1; got -2, in int64\[3\]"),
         (np.array([1, 2**63, 3], np.uint64), VALUE, "got 9223372036854775808"),
-        ([1.0, 2.0, 3.0], TYPE, r"integers; got float64\[3\]"),
+        ([1.0, 2.0, 3.0], TYPE, r"integers; got list, to numpy float64\[3\]"),
         (np.ones(3, bool), TYPE, r"integers; got bool\[3\]"),
         (np.ma.masked_array([1, 2, 3], mask=[False, True, False]), TYPE, "masked"),
         (-1, VALUE, "row_positions must be from 0"),
         (True, TYPE, "row_positions must be an integer"),
         (2**63 - 2, VALUE, r"2\^63 - 1"),
-        ("five", TYPE, "integers; got <U4"),
+        ("five", TYPE, "integers; got str, to numpy <U4"),
+        ([[1], [2, 3], 4], VALUE, "row_positions must be an array, or lists that make one"),
+        ([1, 2, 10**400], TYPE, "integers; got list, to numpy object"),
     ],
 )
 def test_row_positions(
@@ -145,13 +150,19 @@ def test_row_positions(
         ({"filter": np.ones((2, 5), bool)}, VALUE, r"filter must be 1-D; got bool\[2, 5\]"),
         ({"filter": np.array(3)}, VALUE, r"filter must be 1-D; got int64\[\]"),
         ({"filter": [3, -1]}, VALUE, "filter must be from 0"),
-        ({"filter": ["a"]}, TYPE, "filter must be a boolean mask"),
+        ({"filter": ["a"]}, TYPE, "filter must be a boolean mask.* got list"),
+        ({"filter": "x"}, TYPE, "filter must be a boolean mask.* got str"),
+        ({"filter": [[1], [2, 3]]}, VALUE, "filter must be an array, or lists"),
+        ({"filter": pa.array(["a"])}, TYPE, "filter must be integers or booleans; got Arrow's str"),
         ({"max_row_position": -1}, VALUE, "max_row_position must be from 0"),
         ({"max_row_position": "9"}, TYPE, "max_row_position must be an integer"),
         ({"distance_range": 3}, TYPE, r"pair \(lower, upper\)"),
         ({"distance_range": (1, 2, 3)}, TYPE, r"pair \(lower, upper\)"),
         ({"distance_range": (np.nan, 2)}, VALUE, "lower bound must be a number; got NaN"),
         ({"distance_range": (0, "far")}, TYPE, "upper bound must be a number; got 'far'"),
+        ({"distance_range": ("0", 9)}, TYPE, "lower bound must be a number; got '0'"),
+        ({"distance_range": (None, 10**400)}, VALUE, "upper bound must be a number that float"),
+        ({"k": np.arange(2)}, TYPE, "k must be an integer"),
         ({"num_threads": 0}, VALUE, "num_threads must be from 1"),
         ({"column": "v"}, VALUE, "column= goes with a record batch"),
     ],
@@ -196,7 +207,9 @@ def test_too_much(index: forebay.Index, queries: Floats) -> None:
         ({"on_bad_vectors": None}, TYPE, "on_bad_vectors must be a string"),
         ({"on_bad_vectors": "fill", "fill_value": 1e30}, VALUE, "fill_value"),
         ({"fill_value": np.nan}, VALUE, "fill_value must be a number; got NaN"),
-        ({"fill_value": "0.5m"}, TYPE, "fill_value must be a number"),
+        ({"fill_value": "0.5"}, TYPE, "fill_value must be a number; got '0.5'"),
+        ({"fill_value": 10**400}, VALUE, "fill_value must be a number that float can hold"),
+        ({"keep_vectors": "no"}, TYPE, "keep_vectors must be True or False; got 'no'"),
     ],
 )
 def test_index_options(
@@ -215,3 +228,7 @@ def test_other_mistakes(index: forebay.Index, vectors: Floats) -> None:
         index.to_partition_batches_reversed(-1)
     with fails(VALUE, "one entry for each of 2 batches; got 1"):
         index.insert_batches([vectors, vectors], [0])
+    with fails(TYPE, "batches must be iterable; got 5"):
+        index.insert_batches(5)  # type: ignore[arg-type]
+    with fails(TYPE, "row_positions must be iterable; got 5"):
+        index.insert_batches([vectors], 5)  # type: ignore[arg-type]

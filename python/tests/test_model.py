@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+import errno
 import gc
+import os
 import pickle
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +63,32 @@ def test_bad_files(model: forebay.Model, tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(forebay.CorruptionError, match="codewords"):
         forebay.Model.load(path)
-    with pytest.raises(TypeError):
+    with pytest.raises(forebay.InvalidTypeError, match=r"str or os\.PathLike; got 3"):
         forebay.Model.load(3)  # type: ignore[arg-type]
+    with pytest.raises(forebay.InvalidArgumentError, match="NUL"):
+        forebay.Model.load("a\0b")
+
+
+def test_missing_file(tmp_path: Path, model: forebay.Model) -> None:
+    """The exception that a caller of open() would expect, with what it would say of itself."""
+    path = tmp_path / os.fsdecode(b"caf\xe9") / "model"  # No UTF-8, as old file systems have it.
+    for call in (forebay.Model.load, model.save):
+        with pytest.raises(FileNotFoundError) as caught:
+            call(path)
+        assert isinstance(caught.value, forebay.FileError)
+        assert caught.value.errno == errno.ENOENT
+        assert caught.value.filename == str(path)
+        assert str(path) in str(caught.value)
+        assert "No such file or directory" in str(caught.value)
+    with pytest.raises(forebay.FileError) as directory:
+        forebay.Model.load(tmp_path)
+    assert directory.value.errno == errno.EISDIR
+
+
+def test_weak_references(model: forebay.Model) -> None:
+    index = forebay.Index(model)
+    assert weakref.ref(index)() is index
+    assert weakref.ref(index.model)() is model
 
 
 def test_pickle_and_copy(model: forebay.Model) -> None:

@@ -6,10 +6,12 @@ import importlib.metadata
 import importlib.util
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import forebay
@@ -57,11 +59,11 @@ def test_all_is_documented() -> None:
         thing = getattr(forebay, name)
         assert name == "__version__" or thing.__doc__
         if isinstance(thing, type) and issubclass(thing, Exception) and thing is not forebay.Error:
-            assert name == "CancelledError" or f"`{name}`" in page
+            assert f"`{name}`" in page
             assert issubclass(thing, forebay.Error)
     for kind in (forebay.Index, forebay.Model):
         for name, member in vars(kind).items():
-            if not name.startswith("_") and name != "native":
+            if not name.startswith("_"):
                 assert member.__doc__, name
 
 
@@ -82,6 +84,27 @@ def test_examples(example: Path, tmp_path: Path) -> None:
     assert re.search(says[example.stem], result.stdout), result.stdout
 
 
+def test_hnswlib_dropin_keeps_every_id() -> None:
+    """Of an id that comes twice the first row stays, before the model is trained and after."""
+    dropin = runpy.run_path(str(EXAMPLES[1]))["Index"]("l2", 8)
+    dropin.train_after = 300
+    rows = np.random.default_rng(1).normal(size=(600, 8)).astype(np.float32)
+    dropin.add_items(rows[:100], np.arange(50, 150))
+    dropin.add_items(rows[100:200])  # Without ids: on from the greatest.
+    dropin.add_items(rows[500:], np.arange(100, 200))
+    dropin.add_items(np.concatenate([rows[200:400], rows[200:400]]), np.tile(np.arange(200), 2))
+    dropin.add_items(rows[400:500])
+    assert dropin.index is not None
+    dropin.add_items(rows[300:400], np.arange(300, 400))
+    dropin.set_ef(1000)
+    assert dropin.get_current_count() == 400
+    labels, distances = dropin.knn_query(rows[:200], k=1)
+    assert np.array_equal(labels[:, 0], np.arange(50, 250))
+    assert np.all(distances == 0)
+    labels, _ = dropin.knn_query(rows[400:500], k=1)
+    assert np.array_equal(labels[:, 0], np.arange(250, 350))
+
+
 def test_command() -> None:
     result = run(sys.executable, "-m", "forebay", "--help")
     assert result.returncode == 0, result.stderr
@@ -98,7 +121,6 @@ def test_command_and_package_share_models(tmp_path: Path) -> None:
     model = forebay.Model.load(path)
     assert (model.metric, model.dim, model.num_partitions) == ("cosine", 100, 32)
 
-    import numpy as np
     import pyarrow.parquet as pq
 
     table = pq.read_table(data).slice(0, 2000)
@@ -132,9 +154,37 @@ def test_types(tmp_path: Path) -> None:
         result = run(*mypy, *what, cwd=tmp_path)
         assert result.returncode == 0, result.stdout
     wrong = tmp_path / "wrong.py"
-    wrong.write_text("import forebay\nforebay.train([[1.0]], metric='hamming')\n")
+    wrong.write_text(WRONG_USE)
     result = run(*mypy, wrong, cwd=tmp_path)
-    assert "arg-type" in result.stdout
+    found = {int(line) for line in re.findall(r"wrong\.py:(\d+): error", result.stdout)}
+    expected = {i for i, line in enumerate(WRONG_USE.splitlines(), 1) if "# wrong" in line}
+    assert found == expected, result.stdout
+
+
+WRONG_USE = """
+import numpy as np
+import pyarrow as pa
+import forebay
+
+rows = np.zeros((300, 4), np.float32)
+model = forebay.train(rows)
+forebay.train(rows.tolist())
+forebay.train([rows[0], rows[1]])
+forebay.train(pa.array([[1.0]], pa.list_(pa.float32(), 1)))
+forebay.train([[1.0]], metric="hamming")  # wrong
+forebay.train("hello")  # wrong
+forebay.train([1.0, 2.0])  # wrong
+index = forebay.Index(model)
+index.insert(rows, 7)
+index.insert(rows, range(300))
+index.insert(rows, np.arange(300))
+index.insert({"a": 1})  # wrong
+index.insert(rows, row_positions=object())  # wrong
+index.insert_batches(iter([rows, rows]), iter([0, None]))
+index.search([1.0, 2.0, 3.0, 4.0], filter=[True, False])
+index.search(rows, filter="x")  # wrong
+index.search(None)  # wrong
+"""
 
 
 @pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="needs matplotlib")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -49,6 +51,36 @@ def test_gil_is_released(what: str) -> None:
     }[what]
     # Were the GIL held, there would be one before the call and one after it.
     assert wake_ups_during(work) > 5
+
+
+@pytest.mark.parametrize(
+    "call", ["forebay.train(rows, max_iters=1000)", "live.insert(rows)", "full.search(rows[:500])"]
+)
+def test_exit_while_a_daemon_thread_works(call: str) -> None:
+    """The process ends as usual, whatever the thread was in the middle of."""
+    code = f"""
+import threading, time, numpy as np, forebay
+rows = np.random.default_rng(0).normal(size=(200_000, 32)).astype(np.float32)
+model = forebay.train(rows[:3000], num_partitions=64, max_iters=1, pq_max_iters=1)
+live, full = forebay.Index(model), forebay.Index(model)
+full.insert(rows)
+begun = threading.Event()
+
+def work():
+    begun.set()
+    while True:
+        {call}
+
+threading.Thread(target=work, daemon=True).start()
+begun.wait()
+time.sleep(0.1)
+print("done")
+"""
+    for _ in range(3):
+        result = subprocess.run(
+            [sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60
+        )
+        assert (result.returncode, result.stdout, result.stderr) == (0, "done\n", "")
 
 
 def test_search_while_inserting() -> None:

@@ -108,6 +108,16 @@ std::size_t IvfPqMemIndex::partition_size(std::size_t partition) const {
   return partition < num_partitions() ? impl_->partitions[partition].SizeAt(snapshot) : 0;
 }
 
+std::vector<std::size_t> IvfPqMemIndex::partition_sizes() const {
+  const std::uint32_t snapshot = impl_->num_visible.LoadAcquire();
+  std::vector<std::size_t> sizes;
+  sizes.reserve(num_partitions());
+  for (const index::Partition& partition : impl_->partitions) {
+    sizes.push_back(partition.SizeAt(snapshot));
+  }
+  return sizes;
+}
+
 PartitionEntries IvfPqMemIndex::partition(std::size_t partition) const {
   const std::uint32_t snapshot = impl_->num_visible.LoadAcquire();
   return partition < num_partitions() ? impl_->Entries(partition, snapshot) : PartitionEntries();

@@ -6,6 +6,7 @@
 #include "base/no_throw.h"
 #include "model/model_data.h"
 #include "model/model_file.h"
+#include "model/shape_check.h"
 #include "simd/dispatch.h"
 
 namespace forebay {
@@ -43,15 +44,22 @@ std::vector<float> MaxVectorTerms(const IvfModel& ivf, double max_squared_norm) 
 
 }  // namespace
 
+Status model::CheckResidual(Metric metric, bool residual) {
+  if (residual && metric == Metric::kDot) {
+    return Status::InvalidArgument(
+        "residual codes do not work with dot; leave residual out, or use l2 or cosine");
+  }
+  return Status::Ok();
+}
+
 Result<IvfPqModel> IvfPqModel::Create(Metric metric, IvfModel ivf, ProductQuantizer pq,
                                       bool residual) {
   if (ivf.dim() != pq.dim()) {
     return Status::InvalidArgument(fmt::format(
         "centroids and codebook must have one dimension; got {} and {}", ivf.dim(), pq.dim()));
   }
-  if (residual && metric == Metric::kDot) {
-    return Status::InvalidArgument(
-        "residual codes do not work with dot; use residual = false, or l2 or cosine");
+  if (Status status = model::CheckResidual(metric, residual); !status.ok()) {
+    return status;
   }
   return NoThrow([&]() -> Result<IvfPqModel> {
     const double max_squared_norm = MaxDecodedSquaredNorm(pq.data());

@@ -26,9 +26,9 @@ Status CheckOptions(VectorView vectors, const TrainOptions& options) {
       !shape.ok()) {
     return shape;
   }
-  if (options.metric == Metric::kDot && options.residual.value_or(false)) {
-    return Status::InvalidArgument(
-        "residual codes do not work with dot; use residual = false, or l2 or cosine");
+  if (Status status = model::CheckResidual(options.metric, options.residual.value_or(false));
+      !status.ok()) {
+    return status;
   }
   if (options.num_partitions == 0 || options.sample_rate == 0 || options.max_iters == 0 ||
       options.pq_max_iters == 0) {

@@ -21,12 +21,18 @@ Result<std::size_t> DefaultNumSubVectors(std::size_t dim, unsigned num_bits) {
         step == 2 ? "an even number of " : "", dim, step == 2 && dim != 0 ? "; use 8 bits" : ""));
   }
   const std::size_t min_width = num_bits == 4 ? 2 : 4;
-  for (std::size_t count = dim / min_width / step * step; count > step; count -= step) {
-    if (dim % count == 0) {
-      return count;
+  // The narrowest sub-vectors that are wide enough, unless they are more than twice that wide
+  // (dimension 97 has the widths 1 and 97): then the widest of the narrow ones, for better recall.
+  std::size_t narrow_count = dim;
+  for (std::size_t width = 1; width <= 2 * min_width; ++width) {
+    if (dim % width == 0 && dim / width % step == 0) {
+      narrow_count = dim / width;
+      if (width >= min_width) {
+        break;
+      }
     }
   }
-  return step;
+  return narrow_count;
 }
 
 }  // namespace forebay

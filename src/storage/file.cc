@@ -26,7 +26,8 @@ constexpr std::size_t kMaxWriteBytes = std::size_t{1} << 30;
 
 Status SystemError(std::string_view action, const fs::path& path, int error) {
   return Status::IoError("cannot " + std::string(action) + " " + path.string() + ": " +
-                         std::generic_category().message(error));
+                             std::generic_category().message(error),
+                         error);
 }
 
 /// Repeats a system call for as long as signals interrupt it.

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstddef>
 #include <cstdio>
@@ -118,6 +119,7 @@ TEST_F(FileTest, ReadErrorsNameThePathAndTheReason) {
   const auto missing = ReadFile(directory_ / "none");
   ASSERT_FALSE(missing.ok());
   EXPECT_EQ(missing.status().code(), StatusCode::kIoError);
+  EXPECT_EQ(missing.status().os_error(), ENOENT);
   EXPECT_EQ(missing.status().message(),
             "cannot open " + (directory_ / "none").string() + ": No such file or directory");
 

@@ -27,14 +27,28 @@ TEST(TrainDefaultsTest, PartitionsAreThePowerOfTwoNearestToTheSquareRoot) {
   EXPECT_EQ(DefaultNumPartitions(std::numeric_limits<std::size_t>::max()), std::size_t{1} << 32U);
 }
 
-TEST(TrainDefaultsTest, SubVectorsAreAsManyAsTheirLeastWidthAllows) {
+TEST(TrainDefaultsTest, SubVectorsAreAsNarrowAsTheyMayBe) {
   EXPECT_EQ(Value(DefaultNumSubVectors(100, 8)), 25U);
   EXPECT_EQ(Value(DefaultNumSubVectors(128, 8)), 32U);
   EXPECT_EQ(Value(DefaultNumSubVectors(7, 8)), 1U);
   EXPECT_EQ(Value(DefaultNumSubVectors(1, 8)), 1U);
   EXPECT_EQ(Value(DefaultNumSubVectors(100, 4)), 50U);
   EXPECT_EQ(Value(DefaultNumSubVectors(2, 4)), 2U);
-  for (std::size_t dim = 1; dim < 500; ++dim) {
+  EXPECT_THAT(DefaultNumSubVectors(0, 8), IsInvalid("dimension 0"));
+  EXPECT_THAT(DefaultNumSubVectors(0, 4), IsInvalid("dimension 0"));
+}
+
+TEST(TrainDefaultsTest, DimensionsWithoutASuitableDivisorGetNarrowerSubVectors) {
+  EXPECT_EQ(Value(DefaultNumSubVectors(9, 8)), 3U);
+  EXPECT_EQ(Value(DefaultNumSubVectors(22, 8)), 11U);
+  EXPECT_EQ(Value(DefaultNumSubVectors(97, 8)), 97U);
+  EXPECT_EQ(Value(DefaultNumSubVectors(769, 8)), 769U);
+  EXPECT_EQ(Value(DefaultNumSubVectors(10, 4)), 10U);
+  EXPECT_EQ(Value(DefaultNumSubVectors(194, 4)), 194U);
+}
+
+TEST(TrainDefaultsTest, NoSubVectorIsWideForAnyDimension) {
+  for (std::size_t dim = 1; dim < 1100; ++dim) {
     for (const unsigned num_bits : {4U, 8U}) {
       const auto chosen = DefaultNumSubVectors(dim, num_bits);
       if (num_bits == 4 && dim % 2 != 0) {
@@ -42,17 +56,21 @@ TEST(TrainDefaultsTest, SubVectorsAreAsManyAsTheirLeastWidthAllows) {
         continue;
       }
       const std::size_t count = Value(chosen);
-      const std::size_t width = num_bits == 4 ? 2 : 4;
-      EXPECT_EQ(dim % count, 0U) << dim;
+      const std::size_t least_width = num_bits == 4 ? 2 : 4;
+      ASSERT_EQ(dim % count, 0U) << dim;
+      EXPECT_LE(dim / count, 2 * least_width) << dim;
       EXPECT_TRUE(num_bits == 8 || count % 2 == 0) << dim;
-      // No larger number will do.
-      for (std::size_t more = count + 1; more * width <= dim; ++more) {
-        EXPECT_TRUE(dim % more != 0 || (num_bits == 4 && more % 2 != 0)) << dim << ' ' << more;
+      // No divisor between this one and the least width is any better.
+      const std::size_t step = num_bits == 4 ? 2 : 1;
+      for (std::size_t width = least_width; width < dim / count; ++width) {
+        EXPECT_FALSE(dim % width == 0 && dim / width % step == 0) << dim << ' ' << width;
+      }
+      for (std::size_t width = dim / count + 1; width <= 2 * least_width; ++width) {
+        EXPECT_FALSE(dim / count < least_width && dim % width == 0 && dim / width % step == 0)
+            << dim << ' ' << width;
       }
     }
   }
-  EXPECT_THAT(DefaultNumSubVectors(0, 8), IsInvalid("dimension 0"));
-  EXPECT_THAT(DefaultNumSubVectors(0, 4), IsInvalid("dimension 0"));
 }
 
 }  // namespace
