@@ -40,18 +40,17 @@ void AdcTables::Build(const IvfPqModel::Data& model, const float* query) {
 }
 
 void AdcTables::Quantize(std::size_t num_sub_vectors, std::size_t num_codewords) {
-  std::vector<float> minima(num_sub_vectors);
+  const simd::Kernels& kernels = simd::Active();
+  minima_.resize(num_sub_vectors);
   float range = 0;
   sum_of_minima_ = 0;
   sum_of_maxima_ = 0;
   for (std::size_t m = 0; m < num_sub_vectors; ++m) {
-    const auto first = entries_.begin() + static_cast<std::ptrdiff_t>(m * num_codewords);
-    const auto [low, high] =
-        std::minmax_element(first, first + static_cast<std::ptrdiff_t>(num_codewords));
-    minima[m] = *low;
-    range = std::max(range, *high - *low);
-    sum_of_minima_ += static_cast<double>(*low);
-    sum_of_maxima_ += static_cast<double>(std::max(std::abs(*low), std::abs(*high)));
+    float max = 0;
+    kernels.min_max(entries_.data() + m * num_codewords, num_codewords, &minima_[m], &max);
+    range = std::max(range, max - minima_[m]);
+    sum_of_minima_ += static_cast<double>(minima_[m]);
+    sum_of_maxima_ += static_cast<double>(std::max(std::abs(minima_[m]), std::abs(max)));
   }
   const float steps_per_unit = kMaxEntry / range * kRoundingDown;
   if (!std::isfinite(steps_per_unit)) {
@@ -60,9 +59,9 @@ void AdcTables::Quantize(std::size_t num_sub_vectors, std::size_t num_codewords)
     return;
   }
   delta_ = range / kMaxEntry;
-  for (std::size_t i = 0; i < entries_.size(); ++i) {
-    const float above = entries_[i] - minima[i / num_codewords];
-    quantized_[i] = static_cast<std::uint8_t>(above * steps_per_unit);
+  for (std::size_t m = 0; m < num_sub_vectors; ++m) {
+    kernels.quantize(entries_.data() + m * num_codewords, num_codewords, minima_[m], steps_per_unit,
+                     quantized_.data() + m * num_codewords);
   }
 }
 

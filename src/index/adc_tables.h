@@ -39,6 +39,7 @@ class AdcTables {
 
   std::vector<float> entries_;           // [num_sub_vectors][2^num_bits]
   std::vector<std::uint8_t> quantized_;  // The same shape.
+  std::vector<float> minima_;            // [num_sub_vectors]
   std::size_t num_sub_vectors_ = 0;
   float delta_ = 0;
   double sum_of_minima_ = 0;

@@ -26,7 +26,7 @@ class ProbeOrder {
     if (i >= num_sorted_) {
       SortFirst(order_.size());
     }
-    return order_[i];
+    return static_cast<std::uint32_t>(order_[i]);
   }
 
   /// |query - centroid|^2, or with dot -<query, centroid>.
@@ -37,8 +37,8 @@ class ProbeOrder {
  private:
   void SortFirst(std::size_t count);
 
-  std::vector<float> distances_;  // Padded as the packed centroids are.
-  std::vector<std::uint32_t> order_;
+  std::vector<float> distances_;      // Padded as the packed centroids are.
+  std::vector<std::uint64_t> order_;  // Partitions, in the low half, below what orders them.
   std::size_t num_sorted_ = 0;
 };
 

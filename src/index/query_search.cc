@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/aligned_array.h"
 #include "model/vector_check.h"
 #include "simd/dispatch.h"
 
@@ -15,6 +16,17 @@ namespace {
 /// Blocks scanned under one threshold. Until k rows are found there is none, so blocks go one by
 /// one; after that, updating it more often costs more than it saves.
 constexpr std::size_t kBlocksPerScan = 16;
+
+/// Raw vectors on their way from memory while one is looked at: they lie anywhere.
+constexpr std::size_t kPrefetchedVectors = 8;
+
+/// Any address will do, nullptr too.
+void Prefetch(const float* vector, std::size_t dim) {
+  constexpr std::size_t kLineFloats = kCacheLine / sizeof(float);
+  for (std::size_t d = 0; d < dim; d += kLineFloats) {
+    __builtin_prefetch(vector + d);
+  }
+}
 
 std::size_t Times(std::size_t a, std::size_t b) {
   return b != 0 && a > std::numeric_limits<std::size_t>::max() / b
@@ -144,35 +156,39 @@ void QuerySearch::OfferSurvivors(const BlockRun& run, std::size_t num_survivors,
   }
 }
 
-Status QuerySearch::Rerank(std::span<const Candidate> candidates, std::vector<Hit>* hits) const {
-  std::vector<RowRef> rows;
-  rows.reserve(candidates.size());
+Status QuerySearch::Rerank(std::span<const Candidate> candidates, std::vector<Hit>* hits) {
+  rows_.clear();
   for (const Candidate& candidate : candidates) {
-    rows.push_back({candidate.row_position, candidate.ordinal});
+    rows_.push_back({candidate.row_position, candidate.ordinal});
   }
-  std::vector<const float*> raw(rows.size(), nullptr);
-  options_.raw_vectors(rows, raw.data());
-  TopK exact;
-  exact.Reset(options_.k);
-  for (std::size_t i = 0; i < raw.size(); ++i) {
-    if (raw[i] == nullptr) {
+  raw_.assign(rows_.size(), nullptr);
+  options_.raw_vectors(rows_, raw_.data());
+  exact_.Reset(options_.k);
+  for (std::size_t i = 0; i < std::min(kPrefetchedVectors, raw_.size()); ++i) {
+    Prefetch(raw_[i], query_.size());
+  }
+  for (std::size_t i = 0; i < raw_.size(); ++i) {
+    if (i + kPrefetchedVectors < raw_.size()) {
+      Prefetch(raw_[i + kPrefetchedVectors], query_.size());
+    }
+    if (raw_[i] == nullptr) {
       return Status::InvalidArgument(fmt::format(
           "raw_vectors has no vector for row position {}; keep the raw vectors of all indexed "
           "rows, or search without refine_factor",
-          rows[i].row_position));
+          rows_[i].row_position));
     }
-    const float distance = ExactDistance(raw[i]);
+    const float distance = ExactDistance(raw_[i]);
     if (!std::isfinite(distance)) {
       return Status::InvalidArgument(fmt::format(
           "the raw vector of row position {} {}; raw_vectors must give what was indexed",
-          rows[i].row_position,
-          model::DefectText(model::CheckVector(model_.metric, raw[i], query_.size()))));
+          rows_[i].row_position,
+          model::DefectText(model::CheckVector(model_.metric, raw_[i], query_.size()))));
     }
     if (distance >= options_.distance_lower && distance < options_.distance_upper) {
-      exact.Offer({distance, rows[i].ordinal, rows[i].row_position});
+      exact_.Offer({distance, rows_[i].ordinal, rows_[i].row_position});
     }
   }
-  PutHits(exact.Sort(), 1.0F, hits);
+  PutHits(exact_.Sort(), 1.0F, hits);
   return Status::Ok();
 }
 

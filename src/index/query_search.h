@@ -37,7 +37,7 @@ class QuerySearch {
                SearchStats* stats);
   void OfferSurvivors(const BlockRun& run, std::size_t num_survivors, float partition_term);
   [[nodiscard]] float Threshold() const;
-  Status Rerank(std::span<const Candidate> candidates, std::vector<Hit>* hits) const;
+  Status Rerank(std::span<const Candidate> candidates, std::vector<Hit>* hits);
   [[nodiscard]] float ExactDistance(const float* raw) const;
 
   const IvfPqMemIndex::Impl& index_;
@@ -56,6 +56,9 @@ class QuerySearch {
   std::vector<std::uint64_t> masks_;
   std::vector<std::uint32_t> survivors_;
   std::vector<float> distances_;
+  std::vector<RowRef> rows_;       // Candidates,
+  std::vector<const float*> raw_;  // their raw vectors,
+  TopK exact_;                     // and the nearest of them.
 };
 
 }  // namespace forebay::index

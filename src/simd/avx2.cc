@@ -73,11 +73,31 @@ struct V {
     *best_indexes = _mm256_castps_si256(_mm256_blendv_ps(_mm256_castsi256_ps(*best_indexes),
                                                          _mm256_castsi256_ps(indexes), greater));
   }
-  static std::uint32_t ArgMax(Floats scores, Ints indexes, float* score) {
-    __m256 max = _mm256_max_ps(scores.low, scores.high);
+  static Floats Mul(Floats a, Floats b) {
+    return {_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)};
+  }
+  static Floats Max(Floats a, Floats b) {
+    return {_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)};
+  }
+  /// The greatest, in all lanes.
+  static __m256 Greatest(Floats v) {
+    __m256 max = _mm256_max_ps(v.low, v.high);
     max = _mm256_max_ps(max, _mm256_permute2f128_ps(max, max, 1));
     max = _mm256_max_ps(max, _mm256_permute_ps(max, 0x4e));
-    max = _mm256_max_ps(max, _mm256_permute_ps(max, 0xb1));
+    return _mm256_max_ps(max, _mm256_permute_ps(max, 0xb1));
+  }
+  static float ReduceMax(Floats v) { return _mm256_cvtss_f32(Greatest(v)); }
+  static void StoreBytes(std::uint8_t* p, Floats v) {
+    // Packing works within 128 bits, so the numbers 4 .. 7 and 8 .. 11 change places.
+    const __m256i words =
+        _mm256_packs_epi32(_mm256_cvttps_epi32(v.low), _mm256_cvttps_epi32(v.high));
+    const __m256i ordered = _mm256_permute4x64_epi64(words, 0xd8);
+    _mm_storeu_si128(
+        reinterpret_cast<__m128i*>(p),
+        _mm_packus_epi16(_mm256_castsi256_si128(ordered), _mm256_extracti128_si256(ordered, 1)));
+  }
+  static std::uint32_t ArgMax(Floats scores, Ints indexes, float* score) {
+    const __m256 max = Greatest(scores);
     *score = _mm256_cvtss_f32(max);
     // Indexes of lesser scores become the greatest unsigned number.
     const __m256i low = _mm256_castps_si256(_mm256_cmp_ps(scores.low, max, _CMP_NEQ_UQ));
@@ -193,6 +213,8 @@ const Kernels kAvx2Kernels = {
     .l2 = L2<V>,
     .dot = Dot<V>,
     .residual_term = ResidualTerm<V>,
+    .min_max = MinMax<V>,
+    .quantize = Quantize<V>,
     .scan_8bit = Scan<V, B, Lookup8Bit<B, Entries>>,
     .scan_4bit = Scan<V, B, Lookup4Bit<B>>,
     .adc_8bit = Adc<8>,

@@ -42,6 +42,12 @@ struct V {
     *best = _mm512_mask_mov_ps(*best, greater, scores);
     *best_indexes = _mm512_mask_mov_epi32(*best_indexes, greater, indexes);
   }
+  static Floats Mul(Floats a, Floats b) { return _mm512_mul_ps(a, b); }
+  static Floats Max(Floats a, Floats b) { return _mm512_max_ps(a, b); }
+  static float ReduceMax(Floats v) { return _mm512_reduce_max_ps(v); }
+  static void StoreBytes(std::uint8_t* p, Floats v) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvttps_epi32(v)));
+  }
   static std::uint32_t ArgMax(Floats scores, Ints indexes, float* score) {
     *score = _mm512_reduce_max_ps(scores);
     const __mmask16 best = _mm512_cmp_ps_mask(scores, Set(*score), _CMP_EQ_OQ);
@@ -123,6 +129,8 @@ constexpr Kernels Avx512Kernels(const char* name) {
       .l2 = L2<V>,
       .dot = Dot<V>,
       .residual_term = ResidualTerm<V>,
+      .min_max = MinMax<V>,
+      .quantize = Quantize<V>,
       .scan_8bit = Scan<V, B, Lookup8Bit<B, Entries>>,
       .scan_4bit = Scan<V, B, Lookup4Bit<B>>,
       .adc_8bit = Adc<8>,

@@ -2,7 +2,8 @@
 // level's file defines V in its anonymous namespace and includes this. V has:
 //   Floats, Ints                           16 lanes each
 //   Zero() Set(x) Load(p) Store(p, v)      p needs no alignment
-//   Sub Fma(a, b, acc)                     Fma is a x b + acc, rounded once
+//   Sub Mul Max Fma(a, b, acc)             Fma is a x b + acc, rounded once
+//   ReduceMax(v) StoreBytes(p, v)          the latter cuts 0 .. 255 to whole numbers
 //   FmaFirst(n, a, b, acc)                 the first n lanes; the others keep acc
 //   LoadFirst(n, p)                        reads n floats; the other lanes are 0
 //   LaneNumbers() AddInts(v, n) KeepGreater(scores, indexes, best_scores, best_indexes)
@@ -184,6 +185,26 @@ float ResidualTerm(const float* r, const float* c, std::size_t n) {
     *f = x;
     *g = V::Fma(V::Set(2.0F), y, x);
   });
+}
+
+template <typename V>
+void MinMax(const float* values, std::size_t n, float* min, float* max) {
+  auto greatest = V::Load(values);
+  auto least = V::Sub(V::Zero(), greatest);  // Negated.
+  for (std::size_t i = kPackLanes; i < n; i += kPackLanes) {
+    const auto v = V::Load(values + i);
+    greatest = V::Max(greatest, v);
+    least = V::Max(least, V::Sub(V::Zero(), v));
+  }
+  *min = 0.0F - V::ReduceMax(least);  // Both zeros become +0.
+  *max = 0.0F + V::ReduceMax(greatest);
+}
+
+template <typename V>
+void Quantize(const float* values, std::size_t n, float min, float steps, std::uint8_t* out) {
+  for (std::size_t i = 0; i < n; i += kPackLanes) {
+    V::StoreBytes(out + i, V::Mul(V::Sub(V::Load(values + i), V::Set(min)), V::Set(steps)));
+  }
 }
 
 }  // namespace

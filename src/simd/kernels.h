@@ -87,6 +87,12 @@ struct Kernels {
   /// |r|^2 + 2<c, r>, as the sum of r[i] x (2 c[i] + r[i]).
   float (*residual_term)(const float* r, const float* c, std::size_t n);
 
+  /// The least and the greatest of n floats, n being a multiple of 16; a zero is +0.
+  void (*min_max)(const float* values, std::size_t n, float* min, float* max);
+  /// out[i] = (values[i] - min) x steps, cut to a whole number; n is a multiple of 16, and no
+  /// result exceeds 255.
+  void (*quantize)(const float* values, std::size_t n, float min, float steps, std::uint8_t* out);
+
   /// Writes the lanes that are in `eligible` ([block] masks, or nullptr: all) and that the bound
   /// does not rule out, in ascending order, to `survivors`; returns how many. `survivors` has room
   /// for run.num_lanes + kPackLanes: what stands behind the last one is undefined.

@@ -115,6 +115,23 @@ float ResidualTerm(const float* r, const float* c, std::size_t n) {
   return ReduceTree(sums);
 }
 
+void MinMax(const float* values, std::size_t n, float* min, float* max) {
+  *min = values[0];
+  *max = values[0];
+  for (std::size_t i = 1; i < n; ++i) {
+    *min = values[i] < *min ? values[i] : *min;
+    *max = values[i] > *max ? values[i] : *max;
+  }
+  *min += 0.0F;  // Both zeros become +0.
+  *max += 0.0F;
+}
+
+void Quantize(const float* values, std::size_t n, float min, float steps, std::uint8_t* out) {
+  for (std::size_t i = 0; i < n; ++i) {
+    out[i] = static_cast<std::uint8_t>((values[i] - min) * steps);
+  }
+}
+
 template <unsigned kBits>
 std::size_t Scan(const CodeRun& run, const ScanBound& bound, const std::uint64_t* eligible,
                  std::uint32_t* survivors) {
@@ -147,6 +164,8 @@ const Kernels kScalarKernels = {
     .l2 = L2,
     .dot = Dot,
     .residual_term = ResidualTerm,
+    .min_max = MinMax,
+    .quantize = Quantize,
     .scan_8bit = Scan<8>,
     .scan_4bit = Scan<4>,
     .adc_8bit = Adc<8>,
