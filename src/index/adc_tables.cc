@@ -65,17 +65,13 @@ void AdcTables::Quantize(std::size_t num_sub_vectors, std::size_t num_codewords)
   }
 }
 
-simd::ScanBound AdcTables::BoundFor(float threshold, float partition_term,
-                                    float max_vector_term) const {
+PartitionBound AdcTables::BoundOf(float partition_term, float max_vector_term) const {
   // Plain f32 ADC errs by up to (M + 1) / 2 units of 2^-23 x the sum of absolute terms, the lower
   // bound and the limit by less than 3.5: M + 4 units cover both.
   const double magnitude = sum_of_maxima_ + static_cast<double>(std::abs(partition_term)) +
                            static_cast<double>(max_vector_term);
-  const double slack = static_cast<double>(num_sub_vectors_ + 4) * 0x1p-23 * magnitude;
-  return {.table = quantized_.data(),
-          .base = static_cast<float>(static_cast<double>(partition_term) + sum_of_minima_),
-          .delta = delta_,
-          .limit = static_cast<float>(static_cast<double>(threshold) + slack)};
+  return {.base = static_cast<float>(static_cast<double>(partition_term) + sum_of_minima_),
+          .slack = static_cast<double>(num_sub_vectors_ + 4) * 0x1p-23 * magnitude};
 }
 
 }  // namespace forebay::index

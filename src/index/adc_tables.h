@@ -6,7 +6,7 @@
 //   1. Every quantized entry x delta is at most (entry - the least entry of its sub-vector), in
 //      exact arithmetic. A range of zero (or too small to divide by) gives delta 0 and a table of
 //      zeros.
-//   2. A vector whose distance is at most `threshold` is never ruled out by BoundFor(threshold).
+//   2. A vector whose distance is at most `threshold` is never ruled out by its partition's bound.
 #pragma once
 
 #include <cstddef>
@@ -19,20 +19,28 @@
 
 namespace forebay::index {
 
+/// Base and limit of the lower bound of a partition's vectors.
+struct PartitionBound {
+  float base = 0;
+  double slack = 0;
+
+  /// The limit that keeps every vector whose f32 distance is <= threshold.
+  [[nodiscard]] float LimitFor(float threshold) const {
+    return static_cast<float>(static_cast<double>(threshold) + slack);
+  }
+};
+
 class AdcTables {
  public:
   /// For a prepared query. Throws std::bad_alloc.
   void Build(const IvfPqModel::Data& model, const float* query);
 
-  /// The f32 table, for a partition with this term.
-  [[nodiscard]] simd::AdcTable ForPartition(float partition_term) const {
-    return {entries_.data(), partition_term};
-  }
+  /// [num_sub_vectors][2^num_bits]
+  [[nodiscard]] const float* entries() const { return entries_.data(); }
+  [[nodiscard]] simd::BoundTable bound_table() const { return {quantized_.data(), delta_}; }
 
-  /// The bound that keeps every vector of a partition whose f32 distance is <= threshold.
-  /// No vector term of the partition exceeds max_vector_term in magnitude.
-  [[nodiscard]] simd::ScanBound BoundFor(float threshold, float partition_term,
-                                         float max_vector_term) const;
+  /// The bound of a partition, none of whose vector terms exceeds max_vector_term in magnitude.
+  [[nodiscard]] PartitionBound BoundOf(float partition_term, float max_vector_term) const;
 
  private:
   void Quantize(std::size_t num_sub_vectors, std::size_t num_codewords);

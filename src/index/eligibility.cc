@@ -16,16 +16,12 @@ bool Contains(const RowFilter& filter, std::uint64_t position) {
 
 }  // namespace
 
-std::size_t Eligibility::Masks(const BlockRun& run, std::vector<std::uint64_t>* masks) {
-  const std::size_t num_lanes = run.codes.num_lanes;
-  masks->assign((num_lanes + simd::kBlockLanes - 1) / simd::kBlockLanes, 0);
-  std::size_t count = 0;
-  for (std::size_t lane = 0; lane < num_lanes; ++lane) {
-    const auto eligible = static_cast<std::uint64_t>(Eligible(run.ordinals[lane]));
-    (*masks)[lane / simd::kBlockLanes] |= eligible << (lane % simd::kBlockLanes);
-    count += eligible;
+std::uint64_t Eligibility::Mask(const BlockRows& block) {
+  std::uint64_t mask = 0;
+  for (std::size_t lane = 0; lane < block.num_rows; ++lane) {
+    mask |= static_cast<std::uint64_t>(Eligible(block.ordinals[lane])) << lane;
   }
-  return count;
+  return mask;
 }
 
 bool Eligibility::Eligible(std::uint32_t ordinal) {

@@ -3,9 +3,7 @@
 // Thread safety: none; each search thread has its own.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "forebay/search.h"
 #include "index/partition.h"
@@ -26,9 +24,8 @@ class Eligibility {
   /// False: every row is eligible, and masks are not needed.
   [[nodiscard]] bool any_excluded() const { return any_excluded_; }
 
-  /// One mask for each block of a run; the bits of absent lanes are 0. Returns how many lanes are
-  /// eligible. Throws std::bad_alloc.
-  std::size_t Masks(const BlockRun& run, std::vector<std::uint64_t>* masks);
+  /// A bit for each eligible lane; those of absent lanes are 0.
+  std::uint64_t Mask(const BlockRows& block);
 
  private:
   bool Eligible(std::uint32_t ordinal);

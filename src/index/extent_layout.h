@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 
 #include "simd/kernels.h"
 
@@ -38,6 +39,15 @@ class ExtentLayout {
   [[nodiscard]] std::size_t capacity() const { return capacity_; }
   [[nodiscard]] std::size_t code_len() const { return code_len_; }
   [[nodiscard]] bool has_terms() const { return has_terms_; }
+
+  /// A block's bytes: codes, then terms if there are any, then ordinals; multiples of a cache line.
+  [[nodiscard]] std::size_t terms_offset() const { return code_len_ * simd::kBlockLanes; }
+  [[nodiscard]] std::size_t ordinals_offset() const {
+    return terms_offset() + (has_terms_ ? simd::kBlockLanes * sizeof(float) : 0);
+  }
+  [[nodiscard]] std::size_t block_bytes() const {
+    return ordinals_offset() + simd::kBlockLanes * sizeof(std::uint32_t);
+  }
 
   /// Rows before extent e; also for e = kMaxExtents.
   [[nodiscard]] std::size_t first_row(std::size_t e) const {

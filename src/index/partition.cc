@@ -18,28 +18,24 @@ void Partition::Append(const CodeRows& rows) {
     return;
   }
   Reserve(rows.num_rows);
-  std::size_t row = size_.LoadByWriter();
+  std::size_t row = end_.LoadByWriter().size;
   std::size_t e = ExtentOf(row);
+  std::uint8_t* block = BlockOf(e, row);
   for (std::size_t i = 0; i < rows.num_rows; ++i, ++row) {
-    if (row == layout_.first_row(e + 1)) {
-      ++e;
+    if (row % simd::kBlockLanes == 0) {
+      e += row == layout_.first_row(e + 1) ? 1U : 0U;
+      block = BlockOf(e, row);
     }
-    Write(extents_[e].get(), row - layout_.first_row(e), rows, i);
+    Write(block, row % simd::kBlockLanes, rows, i);
   }
-  size_.StoreRelease(row);
+  end_.StoreRelease({static_cast<std::uint32_t>(row), rows.ordinals[rows.num_rows - 1]});
 }
 
 void Partition::Reserve(std::size_t num_rows) {
-  const std::size_t size = size_.LoadByWriter() + num_rows;
+  const std::size_t size = end_.LoadByWriter().size + num_rows;
   for (std::size_t e = num_extents_.LoadByWriter(); layout_.first_row(e) < size; ++e) {
-    const std::size_t rows = layout_.num_rows(e);
-    auto extent = std::make_unique<Extent>();
-    extent->codes = AlignedArray<std::uint8_t>(rows * layout_.code_len());
-    extent->ordinals = AlignedArray<std::uint32_t>(rows);
-    if (layout_.has_terms()) {
-      extent->terms = AlignedArray<float>(rows);
-    }
-    extents_[e] = std::move(extent);
+    const std::size_t num_blocks = layout_.num_rows(e) / simd::kBlockLanes;
+    extents_[e] = AlignedArray<std::uint8_t>(num_blocks * layout_.block_bytes());
     num_extents_.StoreRelease(e + 1);
   }
 }
@@ -52,30 +48,38 @@ std::size_t Partition::ExtentOf(std::size_t row) const {
   return e;
 }
 
-void Partition::Write(Extent* extent, std::size_t row, const CodeRows& rows, std::size_t i) const {
+std::uint8_t* Partition::BlockOf(std::size_t extent, std::size_t row) {
+  const std::size_t block = (row - layout_.first_row(extent)) / simd::kBlockLanes;
+  return extents_[extent].data() + block * layout_.block_bytes();
+}
+
+void Partition::Write(std::uint8_t* block, std::size_t lane, const CodeRows& rows,
+                      std::size_t i) const {
   const std::size_t code_len = layout_.code_len();
-  const std::size_t lane = row % simd::kBlockLanes;
-  std::uint8_t* block = extent->codes.data() + (row - lane) * code_len;
   for (std::size_t j = 0; j < code_len; ++j) {
     block[j * simd::kBlockLanes + lane] = rows.codes[i * code_len + j];
   }
-  extent->ordinals[row] = rows.ordinals[i];
+  reinterpret_cast<std::uint32_t*>(block + layout_.ordinals_offset())[lane] = rows.ordinals[i];
   if (layout_.has_terms()) {
-    extent->terms[row] = rows.terms[i];
+    reinterpret_cast<float*>(block + layout_.terms_offset())[lane] = rows.terms[i];
   }
 }
 
 std::uint32_t Partition::OrdinalOf(std::size_t row) const {
   const std::size_t e = ExtentOf(row);
-  return extents_[e]->ordinals[row - layout_.first_row(e)];
+  const std::size_t in_extent = row - layout_.first_row(e);
+  const std::size_t lane = in_extent % simd::kBlockLanes;
+  const std::size_t block = in_extent / simd::kBlockLanes;
+  return RowsOf(extents_[e].data() + block * layout_.block_bytes(), lane + 1).ordinals[lane];
 }
 
 std::size_t Partition::SizeAt(std::uint32_t snapshot) const {
-  std::size_t high = size();
-  if (high == 0 || OrdinalOf(high - 1) < snapshot) {
-    return high;
+  const End end = end_.LoadAcquire();
+  if (end.size == 0 || end.last_ordinal < snapshot) {
+    return end.size;
   }
   std::size_t low = 0;
+  std::size_t high = end.size;
   while (low < high) {
     const std::size_t middle = low + (high - low) / 2;
     if (OrdinalOf(middle) < snapshot) {
@@ -92,12 +96,10 @@ std::vector<std::uint8_t> Partition::RowMajorCodes(std::size_t begin, std::size_
   std::vector<std::uint8_t> codes;
   codes.reserve((end - begin) * code_len);
   std::size_t row = 0;
-  ForEachRun(end, [&](const BlockRun& run) {
-    for (std::size_t lane = 0; lane < run.codes.num_lanes; ++lane, ++row) {
-      const std::size_t in_block = lane % simd::kBlockLanes;
-      const std::uint8_t* code = run.codes.codes + (lane - in_block) * code_len + in_block;
+  ForEachBlock(end, [&](const BlockRows& block) {
+    for (std::size_t lane = 0; lane < block.num_rows; ++lane, ++row) {
       for (std::size_t j = 0; j < code_len && row >= begin; ++j) {
-        codes.push_back(code[j * simd::kBlockLanes]);
+        codes.push_back(block.codes[j * simd::kBlockLanes + lane]);
       }
     }
   });
@@ -121,10 +123,10 @@ std::vector<std::uint32_t> Partition::Ordinals(std::size_t begin, std::size_t en
   std::vector<std::uint32_t> ordinals;
   ordinals.reserve(end - begin);
   std::size_t row = 0;
-  ForEachRun(end, [&](const BlockRun& run) {
-    for (std::size_t lane = 0; lane < run.codes.num_lanes; ++lane, ++row) {
+  ForEachBlock(end, [&](const BlockRows& block) {
+    for (std::size_t lane = 0; lane < block.num_rows; ++lane, ++row) {
       if (row >= begin) {
-        ordinals.push_back(run.ordinals[lane]);
+        ordinals.push_back(block.ordinals[lane]);
       }
     }
   });

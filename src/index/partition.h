@@ -5,8 +5,8 @@
 // below a size that they loaded only, so they never read what is being written.
 //
 // Invariants:
-//   1. A block is 64 rows, column-major: [code byte][64 lanes], aligned to 64 bytes. Ordinals and
-//      vector terms stand beside the codes, one for each lane.
+//   1. A block is 64 rows in one piece, aligned to 64 bytes: the codes, column-major ([code byte]
+//      [64 lanes]), then a vector term for each lane if the layout has them, then the ordinals.
 //   2. Ordinals ascend.
 //   3. An extent never moves and is freed only with the partition; a full one is never written
 //      again.
@@ -14,10 +14,10 @@
 //      same layout and are scanned by the same code.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "base/aligned_array.h"
@@ -36,10 +36,12 @@ struct CodeRows {
   std::size_t num_rows = 0;
 };
 
-/// Consecutive rows of one extent, from a block boundary on.
-struct BlockRun {
-  simd::CodeRun codes;
-  const std::uint32_t* ordinals = nullptr;
+/// Rows of one block, as a reader sees them.
+struct BlockRows {
+  const std::uint8_t* codes = nullptr;      ///< [code byte][64]
+  const float* terms = nullptr;             ///< [64], or nullptr: the layout has none.
+  const std::uint32_t* ordinals = nullptr;  ///< [64]
+  std::uint32_t num_rows = 0;               ///< The lanes that may be read: 1 to 64.
 };
 
 class Partition {
@@ -57,7 +59,7 @@ class Partition {
   /// Allocates what `num_rows` more rows need. Throws std::bad_alloc.
   void Reserve(std::size_t num_rows);
 
-  [[nodiscard]] std::size_t size() const { return size_.LoadAcquire(); }
+  [[nodiscard]] std::size_t size() const { return end_.LoadAcquire().size; }
   [[nodiscard]] bool empty() const { return size() == 0; }
   [[nodiscard]] bool has_overflow() const { return size() > layout_.capacity(); }
   /// Free slots of the primary storage.
@@ -69,13 +71,26 @@ class Partition {
   /// How many rows have ordinals below `snapshot`: they come first.
   [[nodiscard]] std::size_t SizeAt(std::uint32_t snapshot) const;
 
-  /// Calls body(BlockRun) for the first `size` rows, extent by extent.
+  /// Calls body(BlockRows) for the blocks of the first `size` rows; all but the last are full.
   template <typename Body>
-  void ForEachRun(std::size_t size, const Body& body) const {
+  void ForEachBlock(std::size_t size, const Body& body) const {
     for (std::size_t e = 0; layout_.first_row(e) < size; ++e) {
-      const std::size_t in_extent = size - layout_.first_row(e);
-      const std::size_t lanes = in_extent < layout_.num_rows(e) ? in_extent : layout_.num_rows(e);
-      body(RunOf(*extents_[e], lanes));
+      const std::uint8_t* block = extents_[e].data();
+      const std::size_t end = std::min(size, layout_.first_row(e + 1));
+      for (std::size_t row = layout_.first_row(e); row < end; row += simd::kBlockLanes) {
+        body(RowsOf(block, std::min(end - row, simd::kBlockLanes)));
+        block += layout_.block_bytes();
+      }
+    }
+  }
+
+  /// Asks the memory for the first rows, which will be looked at soon.
+  void PrefetchFirstRows() const {
+    // A new partition's first extent may be on its way in from the writer.
+    if (size() > 0) {
+      for (std::size_t line = 0; line < kPrefetchedLines; ++line) {
+        __builtin_prefetch(extents_[0].data() + line * kCacheLine);
+      }
     }
   }
 
@@ -92,25 +107,32 @@ class Partition {
   }
 
  private:
-  struct Extent {
-    AlignedArray<std::uint8_t> codes;
-    AlignedArray<std::uint32_t> ordinals;
-    AlignedArray<float> terms;
-  };
+  static constexpr std::size_t kPrefetchedLines = 8;
 
-  [[nodiscard]] BlockRun RunOf(const Extent& extent, std::size_t num_lanes) const {
-    const float* terms = layout_.has_terms() ? extent.terms.data() : nullptr;
-    return {{extent.codes.data(), terms, layout_.code_len(), num_lanes}, extent.ordinals.data()};
+  [[nodiscard]] BlockRows RowsOf(const std::uint8_t* block, std::size_t num_rows) const {
+    return {block,
+            layout_.has_terms() ? reinterpret_cast<const float*>(block + layout_.terms_offset())
+                                : nullptr,
+            reinterpret_cast<const std::uint32_t*>(block + layout_.ordinals_offset()),
+            static_cast<std::uint32_t>(num_rows)};
   }
   [[nodiscard]] std::size_t ExtentOf(std::size_t row) const;
-  void Write(Extent* extent, std::size_t row, const CodeRows& rows, std::size_t i) const;
+  /// The block that has the row.
+  [[nodiscard]] std::uint8_t* BlockOf(std::size_t extent, std::size_t row);
+  void Write(std::uint8_t* block, std::size_t lane, const CodeRows& rows, std::size_t i) const;
   [[nodiscard]] std::uint32_t OrdinalOf(std::size_t row) const;
 
+  /// Size and last ordinal, so that a reader gets both at once.
+  struct End {
+    std::uint32_t size = 0;
+    std::uint32_t last_ordinal = 0;
+  };
+
   const ExtentLayout& layout_;
-  // Plain pointers: a reader gets to one through a published size only.
-  std::array<std::unique_ptr<Extent>, kMaxExtents> extents_;
+  Published<End> end_;
   Published<std::size_t> num_extents_{0};
-  Published<std::size_t> size_{0};
+  // Plain memory: a reader gets to an extent through a published size only.
+  std::array<AlignedArray<std::uint8_t>, kMaxExtents> extents_;
 };
 
 }  // namespace forebay::index

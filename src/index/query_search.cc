@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -12,10 +13,6 @@
 
 namespace forebay::index {
 namespace {
-
-/// Blocks scanned under one threshold. Until k rows are found there is none, so blocks go one by
-/// one; after that, updating it more often costs more than it saves.
-constexpr std::size_t kBlocksPerScan = 16;
 
 /// Raw vectors on their way from memory while one is looked at: they lie anywhere.
 constexpr std::size_t kPrefetchedVectors = 8;
@@ -32,14 +29,6 @@ std::size_t Times(std::size_t a, std::size_t b) {
   return b != 0 && a > std::numeric_limits<std::size_t>::max() / b
              ? std::numeric_limits<std::size_t>::max()
              : a * b;
-}
-
-/// The lanes [begin, begin + num_lanes) of a run; begin is on a block boundary.
-BlockRun Part(const BlockRun& run, std::size_t begin, std::size_t num_lanes) {
-  return {{run.codes.codes + begin * run.codes.code_len,
-           run.codes.terms != nullptr ? run.codes.terms + begin : nullptr, run.codes.code_len,
-           num_lanes},
-          run.ordinals + begin};
 }
 
 void PutHits(std::span<const Candidate> rows, float scale, std::vector<Hit>* hits) {
@@ -72,12 +61,15 @@ Status QuerySearch::Run(const float* query, std::vector<Hit>* hits, SearchStats*
   model::Prepare(model_.metric, query, query_.size(), query_.data());
   order_.Start(model_, query_.data(), options_.nprobes);
   tables_.Build(model_, query_.data());
+  num_scanned_ = 0;
   nearest_.Reset(Times(options_.k, std::max<std::size_t>(options_.refine_factor, 1)));
   for (std::size_t i = 0;
        i < num_partitions && (i < options_.nprobes || stats->num_eligible < options_.k); ++i) {
     stats->probed_partitions.push_back(order_[i]);
     ProbePartition(order_[i], stats);
   }
+  ScanPending(&full_, stats);
+  ScanPending(&partial_, stats);
   const std::span<const Candidate> candidates = nearest_.Sort();
   if (options_.refine_factor > 0) {
     stats->num_reranked = candidates.size();
@@ -96,39 +88,46 @@ void QuerySearch::ProbePartition(std::uint32_t partition, SearchStats* stats) {
   } else if (model_.metric == Metric::kDot) {
     partition_term = 1;
   }
+  const PartitionBound bound = tables_.BoundOf(partition_term, max_vector_term);
   const Partition& rows = index_.partitions[partition];
-  rows.ForEachRun(rows.SizeAt(snapshot_), [&](const BlockRun& run) {
-    ScanRun(run, partition_term, max_vector_term, stats);
+  rows.ForEachBlock(rows.SizeAt(snapshot_), [&](const BlockRows& block) {
+    const std::uint64_t eligible = eligibility_.any_excluded()
+                                       ? eligibility_.Mask(block)
+                                       : ~std::uint64_t{0} >> (simd::kBlockLanes - block.num_rows);
+    if (eligible == 0) {
+      return;
+    }
+    stats->num_eligible += static_cast<std::size_t>(std::popcount(eligible));
+    PendingBlocks& pending = block.num_rows == simd::kBlockLanes ? full_ : partial_;
+    pending.blocks[pending.size] = {.codes = block.codes,
+                                    .terms = block.terms,
+                                    .eligible = eligible,
+                                    .num_lanes = block.num_rows,
+                                    .partition_term = partition_term,
+                                    .base = bound.base};
+    pending.slack[pending.size] = bound.slack;
+    pending.ordinals[pending.size++] = block.ordinals;
+    // Few at first, as the threshold falls fastest then.
+    if (pending.size > num_scanned_ || pending.size == PendingBlocks::kMost) {
+      ScanPending(&pending, stats);
+    }
   });
 }
 
-void QuerySearch::ScanRun(const BlockRun& run, float partition_term, float max_vector_term,
-                          SearchStats* stats) {
+void QuerySearch::ScanPending(PendingBlocks* pending, SearchStats* stats) {
+  const float threshold = Threshold();
+  for (std::size_t b = 0; b < pending->size; ++b) {
+    pending->blocks[b].limit =
+        static_cast<float>(static_cast<double>(threshold) + pending->slack[b]);
+  }
   const auto scan = model_.pq.num_bits() == 8 ? simd::Active().scan_8bit : simd::Active().scan_4bit;
-  const std::uint64_t* masks = nullptr;
-  std::size_t num_eligible = run.codes.num_lanes;
-  if (eligibility_.any_excluded()) {
-    num_eligible = eligibility_.Masks(run, &masks_);
-    masks = masks_.data();
-  }
-  stats->num_eligible += num_eligible;
-  if (num_eligible == 0) {
-    return;
-  }
-  survivors_.resize(kBlocksPerScan * simd::kBlockLanes + simd::kPackLanes);
-  for (std::size_t begin = 0; begin < run.codes.num_lanes;) {
-    const std::size_t num_blocks = nearest_.full() ? kBlocksPerScan : 1;
-    const std::size_t num_lanes =
-        std::min(num_blocks * simd::kBlockLanes, run.codes.num_lanes - begin);
-    const BlockRun part = Part(run, begin, num_lanes);
-    const auto bound = tables_.BoundFor(Threshold(), partition_term, max_vector_term);
-    const std::uint64_t* part_masks =
-        masks != nullptr ? masks + begin / simd::kBlockLanes : nullptr;
-    const std::size_t num_survivors = scan(part.codes, bound, part_masks, survivors_.data());
-    stats->num_evaluated += num_survivors;
-    OfferSurvivors(part, num_survivors, partition_term);
-    begin += num_lanes;
-  }
+  const std::size_t num_survivors =
+      scan({pending->blocks.data(), pending->size, index_.layout.code_len()}, tables_.bound_table(),
+           survivors_.data());
+  stats->num_evaluated += num_survivors;
+  OfferSurvivors(*pending, num_survivors);
+  num_scanned_ += pending->size;
+  pending->size = 0;
 }
 
 float QuerySearch::Threshold() const {
@@ -138,12 +137,10 @@ float QuerySearch::Threshold() const {
   return std::min(nearest_.threshold(), options_.distance_upper / scale_);
 }
 
-void QuerySearch::OfferSurvivors(const BlockRun& run, std::size_t num_survivors,
-                                 float partition_term) {
+void QuerySearch::OfferSurvivors(const PendingBlocks& pending, std::size_t num_survivors) {
   const auto adc = model_.pq.num_bits() == 8 ? simd::Active().adc_8bit : simd::Active().adc_4bit;
-  distances_.resize(survivors_.size());
-  adc(run.codes, tables_.ForPartition(partition_term), survivors_.data(), num_survivors,
-      distances_.data());
+  adc({pending.blocks.data(), pending.size, index_.layout.code_len()}, tables_.entries(),
+      survivors_.data(), num_survivors, distances_.data());
   for (std::size_t i = 0; i < num_survivors; ++i) {
     const float distance = distances_[i];
     const bool too_far =
@@ -151,7 +148,9 @@ void QuerySearch::OfferSurvivors(const BlockRun& run, std::size_t num_survivors,
     if (distance > nearest_.threshold() || too_far || distance * scale_ < options_.distance_lower) {
       continue;
     }
-    const std::uint32_t ordinal = run.ordinals[survivors_[i]];
+    const std::uint32_t lane = survivors_[i];
+    const std::uint32_t ordinal =
+        pending.ordinals[lane / simd::kBlockLanes][lane % simd::kBlockLanes];
     nearest_.Offer({distance, ordinal, positions_[ordinal]});
   }
 }

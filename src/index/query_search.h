@@ -10,6 +10,7 @@
 //   2. Without re-ranking, the hits are those of a plain f32 ADC ranking of the probed partitions.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -33,9 +34,18 @@ class QuerySearch {
 
  private:
   void ProbePartition(std::uint32_t partition, SearchStats* stats);
-  void ScanRun(const BlockRun& run, float partition_term, float max_vector_term,
-               SearchStats* stats);
-  void OfferSurvivors(const BlockRun& run, std::size_t num_survivors, float partition_term);
+  /// Blocks that wait to be scanned together, wherever they come from: a table that is loaded once
+  /// serves all of them.
+  struct PendingBlocks {
+    static constexpr std::size_t kMost = 32;
+    std::array<simd::CodeBlock, kMost> blocks;
+    std::array<const std::uint32_t*, kMost> ordinals;
+    std::array<double, kMost> slack;
+    std::size_t size = 0;
+  };
+
+  void ScanPending(PendingBlocks* pending, SearchStats* stats);
+  void OfferSurvivors(const PendingBlocks& pending, std::size_t num_survivors);
   [[nodiscard]] float Threshold() const;
   Status Rerank(std::span<const Candidate> candidates, std::vector<Hit>* hits);
   [[nodiscard]] float ExactDistance(const float* raw) const;
@@ -53,9 +63,11 @@ class QuerySearch {
   ProbeOrder order_;
   AdcTables tables_;
   TopK nearest_;  // Distances before scaling.
-  std::vector<std::uint64_t> masks_;
-  std::vector<std::uint32_t> survivors_;
-  std::vector<float> distances_;
+  PendingBlocks full_;
+  PendingBlocks partial_;
+  std::size_t num_scanned_ = 0;  // Blocks of this query.
+  std::array<std::uint32_t, PendingBlocks::kMost * simd::kBlockLanes + simd::kPackLanes> survivors_;
+  std::array<float, PendingBlocks::kMost * simd::kBlockLanes> distances_;
   std::vector<RowRef> rows_;       // Candidates,
   std::vector<const float*> raw_;  // their raw vectors,
   TopK exact_;                     // and the nearest of them.

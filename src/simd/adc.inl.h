@@ -8,12 +8,8 @@
 namespace forebay::simd {
 namespace {
 
-inline float AdcStart(const CodeRun& run, const AdcTable& table, std::size_t lane) {
-  return table.partition_term + (run.terms != nullptr ? run.terms[lane] : 0.0F);
-}
-
-inline const std::uint8_t* LaneCodes(const CodeRun& run, std::size_t lane) {
-  return run.codes + lane / kBlockLanes * kBlockLanes * run.code_len + lane % kBlockLanes;
+inline float AdcStart(const CodeBlock& block, std::size_t lane) {
+  return block.partition_term + (block.terms != nullptr ? block.terms[lane] : 0.0F);
 }
 
 /// Calls add(sub-vector, code) for each sub-vector of one vector, in order.
@@ -31,12 +27,14 @@ inline void ForEachCode(const std::uint8_t* code, std::size_t code_len, const Ad
 }
 
 template <unsigned kBits>
-void Adc(const CodeRun& run, const AdcTable& table, const std::uint32_t* lanes,
+void Adc(const CodeBlocks& blocks, const float* entries, const std::uint32_t* lanes,
          std::size_t num_lanes, float* out) {
   for (std::size_t i = 0; i < num_lanes; ++i) {
-    float distance = AdcStart(run, table, lanes[i]);
-    ForEachCode<kBits>(LaneCodes(run, lanes[i]), run.code_len, [&](std::size_t m, unsigned code) {
-      distance += table.entries[(m << kBits) + code];
+    const CodeBlock& block = blocks.blocks[lanes[i] / kBlockLanes];
+    const std::size_t lane = lanes[i] % kBlockLanes;
+    float distance = AdcStart(block, lane);
+    ForEachCode<kBits>(block.codes + lane, blocks.code_len, [&](std::size_t m, unsigned code) {
+      distance += entries[(m << kBits) + code];
     });
     out[i] = distance;
   }

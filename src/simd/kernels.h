@@ -43,30 +43,35 @@ struct StridedRows {
   std::size_t stride = 0;
 };
 
-/// A run of consecutive blocks of one extent: [block][code byte][64 lanes].
-struct CodeRun {
+/// 64 lanes of codes, and what decides about them.
+struct CodeBlock {
+  /// [code byte][64]
   const std::uint8_t* codes = nullptr;
-  /// [block][64], or nullptr: no vector has a term of its own.
+  /// [64], or nullptr: no vector has a term of its own.
   const float* terms = nullptr;
-  std::size_t code_len = 0;
-  /// The last block may be partial.
-  std::size_t num_lanes = 0;
-};
-
-/// Which lanes the lower bound base + (term + delta x sum) cannot rule out.
-struct ScanBound {
-  /// [num_sub_vectors][2^num_bits] entries, each at most the true entry in steps of delta.
-  const std::uint8_t* table = nullptr;
+  /// The lanes that may survive a scan: a bit for each, the absent ones' being 0.
+  std::uint64_t eligible = 0;
+  /// Nothing is read of the lanes from here on.
+  std::uint32_t num_lanes = 0;
+  /// What the f32 distances begin with.
+  float partition_term = 0;
+  /// A lane is ruled out when base + term + delta x sum of its table entries is greater than limit.
   float base = 0;
-  float delta = 0;
-  /// A lane is ruled out only when its lower bound is strictly greater.
   float limit = 0;
 };
 
-/// One f32 table and what else an asymmetric distance consists of.
-struct AdcTable {
-  const float* entries = nullptr;  ///< [num_sub_vectors][2^num_bits].
-  float partition_term = 0;
+/// Blocks anywhere in memory, all with codes of the same length.
+struct CodeBlocks {
+  const CodeBlock* blocks = nullptr;
+  std::size_t num_blocks = 0;
+  std::size_t code_len = 0;
+};
+
+/// The quantized table of a lower bound.
+struct BoundTable {
+  /// [num_sub_vectors][2^num_bits], each at most the true entry in steps of delta.
+  const std::uint8_t* entries = nullptr;
+  float delta = 0;
 };
 
 struct Kernels {
@@ -93,17 +98,18 @@ struct Kernels {
   /// result exceeds 255.
   void (*quantize)(const float* values, std::size_t n, float min, float steps, std::uint8_t* out);
 
-  /// Writes the lanes that are in `eligible` ([block] masks, or nullptr: all) and that the bound
-  /// does not rule out, in ascending order, to `survivors`; returns how many. `survivors` has room
-  /// for run.num_lanes + kPackLanes: what stands behind the last one is undefined.
-  std::size_t (*scan_8bit)(const CodeRun& run, const ScanBound& bound,
-                           const std::uint64_t* eligible, std::uint32_t* survivors);
-  std::size_t (*scan_4bit)(const CodeRun& run, const ScanBound& bound,
-                           const std::uint64_t* eligible, std::uint32_t* survivors);
-  /// The f32 asymmetric distance of each of the num_lanes `lanes`.
-  void (*adc_8bit)(const CodeRun& run, const AdcTable& table, const std::uint32_t* lanes,
+  /// Writes the lanes that the bound does not rule out, in ascending order, to `survivors`, as
+  /// block x 64 + lane; returns how many. There is room for 64 of each block and kPackLanes more:
+  /// what stands behind the last one is undefined.
+  std::size_t (*scan_8bit)(const CodeBlocks& blocks, const BoundTable& table,
+                           std::uint32_t* survivors);
+  std::size_t (*scan_4bit)(const CodeBlocks& blocks, const BoundTable& table,
+                           std::uint32_t* survivors);
+  /// The f32 asymmetric distance of each of the num_lanes `lanes`, numbered like that. `entries`
+  /// is [num_sub_vectors][2^num_bits].
+  void (*adc_8bit)(const CodeBlocks& blocks, const float* entries, const std::uint32_t* lanes,
                    std::size_t num_lanes, float* out);
-  void (*adc_4bit)(const CodeRun& run, const AdcTable& table, const std::uint32_t* lanes,
+  void (*adc_4bit)(const CodeBlocks& blocks, const float* entries, const std::uint32_t* lanes,
                    std::size_t num_lanes, float* out);
 };
 

@@ -133,22 +133,27 @@ void Quantize(const float* values, std::size_t n, float min, float steps, std::u
 }
 
 template <unsigned kBits>
-std::size_t Scan(const CodeRun& run, const ScanBound& bound, const std::uint64_t* eligible,
-                 std::uint32_t* survivors) {
+bool Survives(const CodeBlock& block, std::size_t code_len, const BoundTable& table,
+              std::size_t lane) {
+  std::uint32_t sum = 0;
+  ForEachCode<kBits>(block.codes + lane, code_len, [&](std::size_t m, unsigned code) {
+    sum += table.entries[(m << kBits) + code];
+  });
+  const float term = block.terms != nullptr ? block.terms[lane] : 0.0F;
+  const float steps = std::fmin(static_cast<float>(sum), kSaturation);
+  return !(std::fma(table.delta, steps, block.base + term) > block.limit);
+}
+
+template <unsigned kBits>
+std::size_t Scan(const CodeBlocks& blocks, const BoundTable& table, std::uint32_t* survivors) {
   std::size_t count = 0;
-  for (std::size_t lane = 0; lane < run.num_lanes; ++lane) {
-    if (eligible != nullptr && (eligible[lane / kBlockLanes] >> (lane % kBlockLanes) & 1U) == 0) {
-      continue;
-    }
-    std::uint32_t sum = 0;
-    ForEachCode<kBits>(LaneCodes(run, lane), run.code_len, [&](std::size_t m, unsigned code) {
-      sum += bound.table[(m << kBits) + code];
-    });
-    const float term = run.terms != nullptr ? run.terms[lane] : 0.0F;
-    const float steps = std::fmin(static_cast<float>(sum), kSaturation);
-    const float lower = std::fma(bound.delta, steps, bound.base + term);
-    if (!(lower > bound.limit)) {
-      survivors[count++] = static_cast<std::uint32_t>(lane);
+  for (std::size_t b = 0; b < blocks.num_blocks; ++b) {
+    const CodeBlock& block = blocks.blocks[b];
+    for (std::size_t lane = 0; lane < block.num_lanes; ++lane) {
+      if ((block.eligible >> lane & 1U) != 0 &&
+          Survives<kBits>(block, blocks.code_len, table, lane)) {
+        survivors[count++] = static_cast<std::uint32_t>(b * kBlockLanes + lane);
+      }
     }
   }
   return count;

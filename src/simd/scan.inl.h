@@ -15,6 +15,8 @@
 //                                          returns how many; may write up to kPackLanes too many
 #pragma once
 
+#include <utility>
+
 #include "simd/kernels.h"
 
 namespace forebay::simd {
@@ -81,116 +83,132 @@ struct Lookup4Bit {
   }
 };
 
-/// kBlocks consecutive blocks: each sub-vector's table is loaded once for all of them. Only the
-/// last one may be partial.
-template <typename V, typename B, typename Lookup, std::size_t kBlocks>
+template <std::size_t kIndex>
+struct Constant {
+  static constexpr std::size_t kValue = kIndex;
+};
+
+/// Calls body(Constant<0>()), body(Constant<1>()) and so on, n times. Arrays that are indexed so
+/// are a set of variables, which compilers keep in registers.
+template <std::size_t... kIndexes, typename Body>
+inline void ForEachOf(std::index_sequence<kIndexes...> /*indexes*/, const Body& body) {
+  (body(Constant<kIndexes>()), ...);
+}
+template <std::size_t kCount, typename Body>
+inline void ForEach(const Body& body) {
+  ForEachOf(std::make_index_sequence<kCount>(), body);
+}
+
+/// How many of n lanes there are from `lane` on.
+inline std::size_t LanesFrom(std::size_t lane, std::size_t n) { return n > lane ? n - lane : 0; }
+
+/// kBlocks blocks: each sub-vector's table is loaded once for all of them. kFull: every one has 64
+/// lanes.
+template <typename V, typename B, typename Lookup, std::size_t kBlocks, bool kFull>
 struct ScanTile {
-  static constexpr std::size_t kRegisters = kBlockLanes / B::kLanes;  // For a byte of each lane.
+  static constexpr std::size_t kRegisters = kBlockLanes / B::kLanes;
+  static constexpr std::size_t kSums = kBlocks * kRegisters;
 
-  SaturatedSums<B> sums[kBlocks][kRegisters];
+  const CodeBlock* blocks;
+  std::size_t code_len;
+  const BoundTable& table;
 
-  /// Lanes of the run from this tile's last block on.
-  static std::size_t LastLanes(const CodeRun& run, std::size_t block) {
-    return run.num_lanes - (block + kBlocks - 1) * kBlockLanes;
-  }
-
-  static typename B::Bytes LoadCodes(const std::uint8_t* codes, std::size_t lane, bool last,
-                                     std::size_t last_lanes) {
-    if (!last) {
-      return B::Load(codes + lane);
-    }
-    return lane < last_lanes ? B::LoadFirst(last_lanes - lane, codes + lane) : B::Zero();
+  template <std::size_t kSum>
+  [[nodiscard]] typename B::Bytes LoadCodes(std::size_t j) const {
+    constexpr std::size_t kLane = kSum % kRegisters * B::kLanes;
+    const CodeBlock& block = blocks[kSum / kRegisters];
+    const std::uint8_t* codes = block.codes + j * kBlockLanes + kLane;
+    return kFull ? B::Load(codes) : B::LoadFirst(LanesFrom(kLane, block.num_lanes), codes);
   }
 
   /// Adds the entries of the code bytes [begin, end), which are few enough for exact sums.
-  void AddEntries(const CodeRun& run, const std::uint8_t* table, std::size_t block,
-                  std::size_t begin, std::size_t end) {
-    const std::size_t block_bytes = run.code_len * kBlockLanes;
-    const std::uint8_t* codes = run.codes + block * block_bytes;
-    const std::size_t last_lanes = LastLanes(run, block);
-    EntrySums<B> exact[kBlocks][kRegisters];  // Local: code bytes could alias members.
+  void AddEntries(std::size_t begin, std::size_t end, SaturatedSums<B>* sums) const {
+    EntrySums<B> exact[kSums];
     for (std::size_t j = begin; j < end; ++j) {
-      const Lookup lookup(table + j * Lookup::kTableBytes);
-      for (std::size_t b = 0; b < kBlocks; ++b) {
-        for (std::size_t r = 0; r < kRegisters; ++r) {
-          lookup.Add(LoadCodes(codes + b * block_bytes + j * kBlockLanes, r * B::kLanes,
-                               b + 1 == kBlocks, last_lanes),
-                     &exact[b][r]);
-        }
-      }
+      const Lookup lookup(table.entries + j * Lookup::kTableBytes);
+      ForEach<kSums>([&](auto i) {
+        constexpr std::size_t kSum = decltype(i)::kValue;
+        lookup.Add(LoadCodes<kSum>(j), &exact[kSum]);
+      });
     }
-    for (std::size_t b = 0; b < kBlocks; ++b) {
-      for (std::size_t r = 0; r < kRegisters; ++r) {
-        sums[b][r].Add(exact[b][r]);
-      }
-    }
+    ForEach<kSums>([&](auto i) { sums[decltype(i)::kValue].Add(exact[decltype(i)::kValue]); });
   }
 
-  /// The lanes of one block that the bound keeps; `terms` has num_lanes of them.
-  static std::uint64_t Kept(const SaturatedSums<B>* sums, const ScanBound& bound,
-                            const float* terms, std::size_t num_lanes) {
+  /// The terms of lanes 16 q .. 16 q + 15.
+  static typename V::Floats LoadTerms(const CodeBlock& block, std::size_t q) {
+    if (block.terms == nullptr) {
+      return V::Zero();
+    }
+    const float* terms = block.terms + q * kPackLanes;
+    return kFull ? V::Load(terms) : V::LoadFirst(LanesFrom(q * kPackLanes, block.num_lanes), terms);
+  }
+
+  /// The lanes of the b-th block that the bound keeps, and absent ones.
+  template <std::size_t kBlock>
+  [[nodiscard]] std::uint64_t Kept(const SaturatedSums<B>* sums) const {
     constexpr std::size_t kPacks = B::kLanes / kPackLanes;
+    const CodeBlock& block = blocks[kBlock];
     std::uint64_t kept = 0;
-    for (std::size_t q = 0; q < kBlockLanes / kPackLanes; ++q) {
-      auto lower = V::Set(bound.base);
-      if (terms != nullptr) {
-        lower = V::Add(lower, LoadTerms(terms, q * kPackLanes, num_lanes));
-      }
-      const SaturatedSums<B>& of_lanes = sums[q / kPacks];
-      const auto steps = B::Steps(of_lanes.even, of_lanes.odd, q % kPacks);
-      lower = V::Fma(V::Set(bound.delta), steps, lower);
-      kept |= std::uint64_t{V::NotGreater(lower, V::Set(bound.limit))} << (q * kPackLanes);
-    }
-    return kept & FirstLanes(num_lanes);
+    ForEach<kBlockLanes / kPackLanes>([&](auto i) {
+      constexpr std::size_t kPack = decltype(i)::kValue;
+      const SaturatedSums<B>& of_lanes = sums[kBlock * kRegisters + kPack / kPacks];
+      const auto steps = B::Steps(of_lanes.even, of_lanes.odd, kPack % kPacks);
+      const auto base = V::Add(V::Set(block.base), LoadTerms(block, kPack));
+      const auto lower = V::Fma(V::Set(table.delta), steps, base);
+      kept |= std::uint64_t{V::NotGreater(lower, V::Set(block.limit))} << (kPack * kPackLanes);
+    });
+    return kept;
   }
 
-  static typename V::Floats LoadTerms(const float* terms, std::size_t lane, std::size_t num_lanes) {
-    if (lane + kPackLanes <= num_lanes) {
-      return V::Load(terms + lane);
-    }
-    return lane < num_lanes ? V::LoadFirst(num_lanes - lane, terms + lane) : V::Zero();
-  }
-
-  static std::size_t Run(const CodeRun& run, const ScanBound& bound, const std::uint64_t* eligible,
-                         std::size_t block, std::uint32_t* survivors) {
-    ScanTile tile;
-    for (std::size_t begin = 0; begin < run.code_len; begin += Lookup::kExactBytes) {
-      const std::size_t left = run.code_len - begin;
-      tile.AddEntries(run, bound.table, block, begin,
-                      begin + (left < Lookup::kExactBytes ? left : Lookup::kExactBytes));
+  /// `first` is the number of the first lane.
+  std::size_t Run(std::size_t first, std::uint32_t* survivors) const {
+    SaturatedSums<B> sums[kSums];
+    for (std::size_t begin = 0; begin < code_len; begin += Lookup::kExactBytes) {
+      const std::size_t left = code_len - begin;
+      AddEntries(begin, begin + (left < Lookup::kExactBytes ? left : Lookup::kExactBytes), sums);
     }
     std::size_t count = 0;
-    for (std::size_t b = 0; b < kBlocks; ++b) {
-      const std::size_t first = (block + b) * kBlockLanes;
-      const std::uint64_t kept =
-          Kept(tile.sums[b], bound, run.terms != nullptr ? run.terms + first : nullptr,
-               b + 1 == kBlocks ? LastLanes(run, block) : kBlockLanes);
-      const std::uint64_t candidates = eligible != nullptr ? eligible[block + b] : kAllLanes;
-      count += B::Append(kept & candidates, first, survivors + count);
-    }
+    ForEach<kBlocks>([&](auto i) {
+      constexpr std::size_t kBlock = decltype(i)::kValue;
+      const std::uint64_t kept = Kept<kBlock>(sums) & blocks[kBlock].eligible;
+      count += B::Append(kept, first + kBlock * kBlockLanes, survivors + count);
+    });
     return count;
   }
 };
 
-/// Scans blocks from `block` on, kBlocks at a time while there are so many, then half as many.
+inline bool AreFull(const CodeBlock* blocks, std::size_t num_blocks) {
+  std::size_t num_full = 0;
+  for (std::size_t b = 0; b < num_blocks; ++b) {
+    num_full += blocks[b].num_lanes == kBlockLanes ? 1 : 0;
+  }
+  return num_full == num_blocks;
+}
+
+/// Scans the blocks from `block` on, kBlocks at a time while there are so many, then half as many.
 template <typename V, typename B, typename Lookup, std::size_t kBlocks>
-std::size_t ScanFrom(const CodeRun& run, const ScanBound& bound, const std::uint64_t* eligible,
-                     std::size_t block, std::uint32_t* survivors) {
-  const std::size_t num_blocks = (run.num_lanes + kBlockLanes - 1) / kBlockLanes;
+std::size_t ScanFrom(const CodeBlocks& blocks, const BoundTable& table, std::size_t block,
+                     std::uint32_t* survivors) {
   std::size_t count = 0;
-  for (; block + kBlocks <= num_blocks; block += kBlocks) {
-    count += ScanTile<V, B, Lookup, kBlocks>::Run(run, bound, eligible, block, survivors + count);
+  for (; block + kBlocks <= blocks.num_blocks; block += kBlocks) {
+    const CodeBlock* here = blocks.blocks + block;
+    if (AreFull(here, kBlocks)) {
+      const ScanTile<V, B, Lookup, kBlocks, true> tile{here, blocks.code_len, table};
+      count += tile.Run(block * kBlockLanes, survivors + count);
+    } else {
+      const ScanTile<V, B, Lookup, kBlocks, false> tile{here, blocks.code_len, table};
+      count += tile.Run(block * kBlockLanes, survivors + count);
+    }
   }
   if constexpr (kBlocks > 1) {
-    count += ScanFrom<V, B, Lookup, kBlocks / 2>(run, bound, eligible, block, survivors + count);
+    count += ScanFrom<V, B, Lookup, kBlocks / 2>(blocks, table, block, survivors + count);
   }
   return count;
 }
 
 template <typename V, typename B, typename Lookup>
-std::size_t Scan(const CodeRun& run, const ScanBound& bound, const std::uint64_t* eligible,
-                 std::uint32_t* survivors) {
-  return ScanFrom<V, B, Lookup, B::kScanBlocks>(run, bound, eligible, 0, survivors);
+std::size_t Scan(const CodeBlocks& blocks, const BoundTable& table, std::uint32_t* survivors) {
+  return ScanFrom<V, B, Lookup, B::kScanBlocks>(blocks, table, 0, survivors);
 }
 
 }  // namespace
