@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "index/ordered_key.h"
 #include "model/model_data.h"
 
 namespace forebay::index {
@@ -26,7 +27,7 @@ class ProbeOrder {
     if (i >= num_sorted_) {
       SortFirst(order_.size());
     }
-    return static_cast<std::uint32_t>(order_[i]);
+    return NumberOf(order_[i]);
   }
 
   /// |query - centroid|^2, or with dot -<query, centroid>.
@@ -37,8 +38,8 @@ class ProbeOrder {
  private:
   void SortFirst(std::size_t count);
 
-  std::vector<float> distances_;      // Padded as the packed centroids are.
-  std::vector<std::uint64_t> order_;  // Partitions, in the low half, below what orders them.
+  std::vector<float> distances_;   // Padded as the packed centroids are.
+  std::vector<OrderedKey> order_;  // Of distances and partitions.
   std::size_t num_sorted_ = 0;
 };
 

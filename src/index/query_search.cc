@@ -18,10 +18,9 @@ namespace {
 constexpr std::size_t kPrefetchedVectors = 8;
 
 /// Any address will do, nullptr too.
-void Prefetch(const float* vector, std::size_t dim) {
-  constexpr std::size_t kLineFloats = kCacheLine / sizeof(float);
-  for (std::size_t d = 0; d < dim; d += kLineFloats) {
-    __builtin_prefetch(vector + d);
+void Prefetch(const void* memory, std::size_t num_bytes) {
+  for (std::size_t i = 0; i < num_bytes; i += kCacheLine) {
+    __builtin_prefetch(static_cast<const char*>(memory) + i);
   }
 }
 
@@ -48,10 +47,11 @@ QuerySearch::QuerySearch(const IvfPqMemIndex::Impl& index, const SearchOptions& 
       snapshot_(snapshot),
       scale_(model_.metric == Metric::kCosine ? 0.5F : 1.0F),
       eligibility_(options, index.row_positions, index.greatest_position.LoadAcquire()),
-      positions_(index.row_positions),
       query_(index.model.dim()),
       fill_(index.options.on_bad_vectors == OnBadVectors::kFill ? index.model.dim() : 0,
-            index.options.fill_value) {}
+            index.options.fill_value),
+      nearest_(RowPositions::Reader(index.row_positions)),
+      exact_(RowPositions::Reader(index.row_positions)) {}
 
 Status QuerySearch::Run(const float* query, std::vector<Hit>* hits, SearchStats* stats) {
   const std::size_t num_partitions = index_.partitions.size();
@@ -70,12 +70,12 @@ Status QuerySearch::Run(const float* query, std::vector<Hit>* hits, SearchStats*
   }
   ScanPending(&full_, stats);
   ScanPending(&partial_, stats);
-  const std::span<const Candidate> candidates = nearest_.Sort();
   if (options_.refine_factor > 0) {
+    const std::span<const Candidate> candidates = nearest_.Rows();
     stats->num_reranked = candidates.size();
     return Rerank(candidates, hits);
   }
-  PutHits(candidates, scale_, hits);
+  PutHits(nearest_.Sort(), scale_, hits);
   return Status::Ok();
 }
 
@@ -106,6 +106,7 @@ void QuerySearch::ProbePartition(std::uint32_t partition, SearchStats* stats) {
                                     .partition_term = partition_term,
                                     .base = bound.base};
     pending.slack[pending.size] = bound.slack;
+    Prefetch(block.codes, index_.layout.ordinals_offset());
     pending.ordinals[pending.size++] = block.ordinals;
     // Few at first, as the threshold falls fastest then.
     if (pending.size > num_scanned_ || pending.size == PendingBlocks::kMost) {
@@ -151,7 +152,7 @@ void QuerySearch::OfferSurvivors(const PendingBlocks& pending, std::size_t num_s
     const std::uint32_t lane = survivors_[i];
     const std::uint32_t ordinal =
         pending.ordinals[lane / simd::kBlockLanes][lane % simd::kBlockLanes];
-    nearest_.Offer({distance, ordinal, positions_[ordinal]});
+    nearest_.Offer(distance, ordinal);
   }
 }
 
@@ -164,11 +165,11 @@ Status QuerySearch::Rerank(std::span<const Candidate> candidates, std::vector<Hi
   options_.raw_vectors(rows_, raw_.data());
   exact_.Reset(options_.k);
   for (std::size_t i = 0; i < std::min(kPrefetchedVectors, raw_.size()); ++i) {
-    Prefetch(raw_[i], query_.size());
+    Prefetch(raw_[i], query_.size() * sizeof(float));
   }
   for (std::size_t i = 0; i < raw_.size(); ++i) {
     if (i + kPrefetchedVectors < raw_.size()) {
-      Prefetch(raw_[i + kPrefetchedVectors], query_.size());
+      Prefetch(raw_[i + kPrefetchedVectors], query_.size() * sizeof(float));
     }
     if (raw_[i] == nullptr) {
       return Status::InvalidArgument(fmt::format(
@@ -184,7 +185,7 @@ Status QuerySearch::Rerank(std::span<const Candidate> candidates, std::vector<Hi
           model::DefectText(model::CheckVector(model_.metric, raw_[i], query_.size()))));
     }
     if (distance >= options_.distance_lower && distance < options_.distance_upper) {
-      exact_.Offer({distance, rows_[i].ordinal, rows_[i].row_position});
+      exact_.Offer(distance, rows_[i].ordinal);
     }
   }
   PutHits(exact_.Sort(), 1.0F, hits);

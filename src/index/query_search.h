@@ -57,20 +57,19 @@ class QuerySearch {
   /// Cosine distances are half of what the codes of normalised vectors give.
   const float scale_;
   Eligibility eligibility_;
-  RowPositions::Reader positions_;
   std::vector<float> query_;  // Prepared.
   std::vector<float> fill_;   // Raw, with OnBadVectors::kFill.
   ProbeOrder order_;
   AdcTables tables_;
-  TopK nearest_;  // Distances before scaling.
+  TopK<RowPositions::Reader> nearest_;  // Distances before scaling.
   PendingBlocks full_;
   PendingBlocks partial_;
   std::size_t num_scanned_ = 0;  // Blocks of this query.
   std::array<std::uint32_t, PendingBlocks::kMost * simd::kBlockLanes + simd::kPackLanes> survivors_;
   std::array<float, PendingBlocks::kMost * simd::kBlockLanes> distances_;
-  std::vector<RowRef> rows_;       // Candidates,
-  std::vector<const float*> raw_;  // their raw vectors,
-  TopK exact_;                     // and the nearest of them.
+  std::vector<RowRef> rows_;          // Candidates,
+  std::vector<const float*> raw_;     // their raw vectors,
+  TopK<RowPositions::Reader> exact_;  // and the nearest of them.
 };
 
 }  // namespace forebay::index

@@ -4,7 +4,7 @@
 //
 // Invariants:
 //   1. Rows are ordered by (distance, row position): the result does not depend on the order in
-//      which they were offered.
+//      which they were offered. Positions are looked up for ties and for the result only.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,10 @@
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <utility>
 #include <vector>
+
+#include "index/ordered_key.h"
 
 namespace forebay::index {
 
@@ -23,57 +26,85 @@ struct Candidate {
   std::uint64_t row_position = 0;
 };
 
+/// Positions has an operator[](ordinal), as RowPositions::Reader.
+template <typename Positions>
 class TopK {
  public:
+  explicit TopK(Positions positions) : positions_(std::move(positions)) {}
+
   /// Empties it for another query; k >= 1.
   void Reset(std::size_t k) {
     k_ = k;
-    rows_.clear();
+    keys_.clear();
     threshold_ = std::numeric_limits<float>::infinity();
   }
-
-  [[nodiscard]] bool full() const { return rows_.size() >= k_; }
 
   /// No row with a greater distance can enter. Infinite until k rows came; after that it is the
   /// distance of the k-th nearest of all but the latest rows.
   [[nodiscard]] float threshold() const { return threshold_; }
 
-  void Offer(const Candidate& row) {
-    if (row.distance > threshold_) {
+  void Offer(float distance, std::uint32_t ordinal) {
+    if (distance > threshold_) {
       return;
     }
-    rows_.push_back(row);
-    if (rows_.size() == k_ || rows_.size() >= kSlack * k_) {
+    keys_.push_back(MakeKey(distance, ordinal));
+    if (keys_.size() == k_ || keys_.size() / kSlack >= k_) {
       KeepNearest();
     }
+  }
+
+  /// The rows in any order, until the next Reset.
+  std::span<const Candidate> Rows() {
+    LookUp();
+    return rows_;
   }
 
   /// The rows in ascending order, until the next Reset.
   std::span<const Candidate> Sort() {
-    if (rows_.size() > k_) {
-      KeepNearest();
-    }
-    std::sort(rows_.begin(), rows_.end(), Nearer);
+    LookUp();
+    std::sort(rows_.begin(), rows_.end(), [](const Candidate& a, const Candidate& b) {
+      return a.distance != b.distance ? a.distance < b.distance : a.row_position < b.row_position;
+    });
     return rows_;
   }
 
  private:
-  /// Leaving more rows than k stand for a while is cheaper than keeping a heap in order.
+  /// Letting more rows than k stand for a while is cheaper than keeping a heap in order.
   static constexpr std::size_t kSlack = 2;
 
-  static bool Nearer(const Candidate& a, const Candidate& b) {
-    return a.distance != b.distance ? a.distance < b.distance : a.row_position < b.row_position;
-  }
-
   void KeepNearest() {
-    const auto last = rows_.begin() + static_cast<std::ptrdiff_t>(k_ - 1);
-    std::nth_element(rows_.begin(), last, rows_.end(), Nearer);
-    rows_.resize(k_);
-    threshold_ = rows_.back().distance;
+    const auto end_of_k = keys_.begin() + static_cast<std::ptrdiff_t>(k_);
+    std::nth_element(keys_.begin(), end_of_k - 1, keys_.end());
+    const OrderedKey last = end_of_k[-1];
+    if (std::any_of(end_of_k, keys_.end(), [last](OrderedKey k) { return SameValue(k, last); })) {
+      // By position, not by ordinal.
+      const auto ties = std::partition(keys_.begin(), keys_.end(), [last](OrderedKey k) {
+        return k < last && !SameValue(k, last);
+      });
+      const auto end_of_ties =
+          std::partition(ties, keys_.end(), [last](OrderedKey k) { return SameValue(k, last); });
+      std::sort(ties, end_of_ties, [this](OrderedKey a, OrderedKey b) {
+        return positions_[NumberOf(a)] < positions_[NumberOf(b)];
+      });
+    }
+    keys_.resize(k_);
+    threshold_ = ValueOf(last);
   }
 
+  void LookUp() {
+    if (keys_.size() > k_) {
+      KeepNearest();
+    }
+    rows_.clear();
+    for (const OrderedKey key : keys_) {
+      rows_.push_back({ValueOf(key), NumberOf(key), positions_[NumberOf(key)]});
+    }
+  }
+
+  Positions positions_;
   std::size_t k_ = 1;
-  std::vector<Candidate> rows_;  // Fewer than kSlack x k (k = 1: one).
+  std::vector<OrderedKey> keys_;  // Of distances and ordinals; fewer than kSlack x k.
+  std::vector<Candidate> rows_;
   float threshold_ = std::numeric_limits<float>::infinity();
 };
 
