@@ -134,13 +134,29 @@ class Codes {
         blocks_((lanes + kBlockLanes - 1) / kBlockLanes),
         num_runs_(std::max<std::size_t>(1, kBytes / (blocks_ * kBlockLanes * code_len_))),
         codes_(RandomBytes(num_runs_ * blocks_ * kBlockLanes * code_len_)),
-        terms_(RandomFloats(num_runs_ * blocks_ * kBlockLanes)) {}
+        terms_(RandomFloats(num_runs_ * blocks_ * kBlockLanes)) {
+    for (std::size_t i = 0; i < num_runs_ * blocks_; ++i) {
+      const std::size_t lane = i * kBlockLanes;
+      const std::size_t num_lanes = std::min(kBlockLanes, lanes_ - i % blocks_ * kBlockLanes);
+      code_blocks_.push_back({.codes = codes_.data() + lane * code_len_,
+                              .terms = terms_.data() + lane,
+                              .eligible = ~std::uint64_t{0} >> (kBlockLanes - num_lanes),
+                              .num_lanes = static_cast<std::uint32_t>(num_lanes),
+                              .partition_term = 1,
+                              .base = 1});
+    }
+  }
 
   [[nodiscard]] std::size_t num_runs() const { return num_runs_; }
   [[nodiscard]] std::size_t num_lanes() const { return num_runs_ * lanes_; }
-  [[nodiscard]] simd::CodeRun run(std::size_t i) const {
-    const std::size_t lane = i * blocks_ * kBlockLanes;
-    return {codes_.data() + lane * code_len_, terms_.data() + lane, code_len_, lanes_};
+  /// The blocks of one run.
+  [[nodiscard]] simd::CodeBlocks run(std::size_t i) const {
+    return {code_blocks_.data() + i * blocks_, blocks_, code_len_};
+  }
+  void SetLimit(float limit) {
+    for (simd::CodeBlock& block : code_blocks_) {
+      block.limit = limit;
+    }
   }
 
  private:
@@ -152,44 +168,46 @@ class Codes {
   std::size_t num_runs_;
   std::vector<std::uint8_t> codes_;
   std::vector<float> terms_;
+  std::vector<simd::CodeBlock> code_blocks_;
 };
 
 using ScanKernel = decltype(Kernels::scan_8bit);
 
-std::size_t ScanAll(ScanKernel scan, const Codes& codes, const simd::ScanBound& bound,
+std::size_t ScanAll(ScanKernel scan, const Codes& codes, const simd::BoundTable& table,
                     std::vector<std::uint32_t>* survivors) {
   std::size_t count = 0;
   for (std::size_t i = 0; i < codes.num_runs(); ++i) {
-    count += scan(codes.run(i), bound, nullptr, survivors->data());
+    count += scan(codes.run(i), table, survivors->data());
     benchmark::DoNotOptimize(survivors->data());
     benchmark::ClobberMemory();
   }
   return count;
 }
 
-/// The limit that one lane in a hundred survives.
-float LimitOfOnePercent(ScanKernel scan, const Codes& codes, simd::ScanBound bound,
-                        std::vector<std::uint32_t>* survivors) {
+/// Sets the limit that one lane in a hundred survives.
+void KeepOnePercent(ScanKernel scan, const simd::BoundTable& table, Codes* codes,
+                    std::vector<std::uint32_t>* survivors) {
   float low = 0;
   float high = 65535;
   for (int step = 0; step < 40; ++step) {
-    bound.limit = (low + high) / 2;
-    const bool enough = ScanAll(scan, codes, bound, survivors) * 100 >= codes.num_lanes();
-    (enough ? high : low) = bound.limit;
+    const float middle = (low + high) / 2;
+    codes->SetLimit(middle);
+    const bool enough = ScanAll(scan, *codes, table, survivors) * 100 >= codes->num_lanes();
+    (enough ? high : low) = middle;
   }
-  return high;
+  codes->SetLimit(high);
 }
 
 void Scan(State& state, const Kernels& kernels, unsigned bits, std::size_t num_sub_vectors,
           std::size_t lanes) {
-  const Codes codes(bits, num_sub_vectors, lanes);
-  const auto table = RandomBytes(num_sub_vectors << bits);
+  Codes codes(bits, num_sub_vectors, lanes);
+  const auto entries = RandomBytes(num_sub_vectors << bits);
+  const simd::BoundTable table{.entries = entries.data(), .delta = 1};
   const auto scan = bits == 8 ? kernels.scan_8bit : kernels.scan_4bit;
-  std::vector<std::uint32_t> survivors(lanes + kPackLanes);
-  simd::ScanBound bound{.table = table.data(), .base = 1, .delta = 1};
-  bound.limit = LimitOfOnePercent(scan, codes, bound, &survivors);
+  std::vector<std::uint32_t> survivors(lanes + kBlockLanes + kPackLanes);
+  KeepOnePercent(scan, table, &codes, &survivors);
   for ([[maybe_unused]] auto iteration : state) {
-    benchmark::DoNotOptimize(ScanAll(scan, codes, bound, &survivors));
+    benchmark::DoNotOptimize(ScanAll(scan, codes, table, &survivors));
   }
   state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(codes.num_lanes()));
 }
@@ -207,7 +225,7 @@ void Adc(State& state, const Kernels& kernels, unsigned bits, std::size_t num_su
   std::vector<float> distances(kSurvivors);
   for ([[maybe_unused]] auto iteration : state) {
     for (std::size_t i = 0; i < codes.num_runs(); ++i) {
-      adc(codes.run(i), {entries.data(), 1.0F}, lanes.data(), kSurvivors, distances.data());
+      adc(codes.run(i), entries.data(), lanes.data(), kSurvivors, distances.data());
       benchmark::DoNotOptimize(distances.data());
       benchmark::ClobberMemory();
     }

@@ -14,6 +14,7 @@
 
 #include "index/adc_tables.h"
 #include "simd/dispatch.h"
+#include "support/code_blocks.h"
 #include "support/property.h"
 #include "support/random_models.h"
 #include "support/results.h"
@@ -92,7 +93,7 @@ class Attack {
   /// Invariant 1 of AdcTables. A difference that is too small in exact arithmetic is not larger
   /// after rounding to double, and the product is exact there.
   void CheckTable() const {
-    const simd::ScanBound bound = BoundFor(0);
+    const forebay::testing::RunBound bound = BoundFor(0);
     for (std::size_t m = 0; m < num_sub_vectors_; ++m) {
       const float* entries = table() + m * num_codewords_;
       const float least = *std::min_element(entries, entries + num_codewords_);
@@ -215,10 +216,12 @@ class Attack {
     tables_.Build(model.data(), queries.data());
   }
 
-  [[nodiscard]] const float* table() const { return tables_.ForPartition(0).entries; }
+  [[nodiscard]] const float* table() const { return tables_.entries(); }
 
-  [[nodiscard]] simd::ScanBound BoundFor(float threshold) const {
-    return tables_.BoundFor(threshold, partition_term_, max_vector_term_);
+  [[nodiscard]] forebay::testing::RunBound BoundFor(float threshold) const {
+    const auto [entries, delta] = tables_.bound_table();
+    const auto bound = tables_.BoundOf(partition_term_, max_vector_term_);
+    return {entries, bound.base, delta, bound.LimitFor(threshold)};
   }
 
   std::vector<std::size_t> RandomCodes() {
@@ -275,11 +278,14 @@ class Attack {
   }
 
   std::vector<std::uint32_t> Survivors(const simd::Kernels& kernels, float threshold) const {
-    const simd::CodeRun run{packed_.data(), has_terms_ ? terms_.data() : nullptr, code_len_,
-                            kNumVectors};
-    std::vector<std::uint32_t> survivors(kNumVectors + simd::kPackLanes);
+    const auto bound = BoundFor(threshold);
+    const auto blocks = forebay::testing::BlocksOf(
+        {packed_.data(), has_terms_ ? terms_.data() : nullptr, code_len_, kNumVectors}, bound,
+        nullptr);
+    std::vector<std::uint32_t> survivors(blocks.size() * simd::kBlockLanes + simd::kPackLanes);
     const auto scan = num_bits_ == 8 ? kernels.scan_8bit : kernels.scan_4bit;
-    survivors.resize(scan(run, BoundFor(threshold), nullptr, survivors.data()));
+    survivors.resize(scan({blocks.data(), blocks.size(), code_len_}, {bound.table, bound.delta},
+                          survivors.data()));
     return survivors;
   }
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "simd/kernels.h"
 #include "support/guarded_array.h"
@@ -18,6 +19,40 @@
 #endif
 
 namespace forebay::testing {
+
+/// Consecutive blocks: [block][code byte][64 lanes]. The last one may be partial.
+struct CodeRun {
+  const std::uint8_t* codes = nullptr;
+  const float* terms = nullptr;  ///< [block][64], or nullptr.
+  std::size_t code_len = 0;
+  std::size_t num_lanes = 0;
+};
+
+/// One bound for a whole run.
+struct RunBound {
+  const std::uint8_t* table = nullptr;
+  float base = 0;
+  float delta = 0;
+  float limit = 0;
+};
+
+/// The run as the kernels take it. `eligible` has a mask for each block, or is nullptr: all lanes.
+inline std::vector<simd::CodeBlock> BlocksOf(const CodeRun& run, const RunBound& bound,
+                                             const std::uint64_t* eligible) {
+  std::vector<simd::CodeBlock> blocks;
+  for (std::size_t lane = 0; lane < run.num_lanes; lane += simd::kBlockLanes) {
+    const std::size_t left = run.num_lanes - lane;
+    const std::size_t num_lanes = left < simd::kBlockLanes ? left : simd::kBlockLanes;
+    const std::uint64_t present = ~std::uint64_t{0} >> (simd::kBlockLanes - num_lanes);
+    blocks.push_back({.codes = run.codes + lane * run.code_len,
+                      .terms = run.terms != nullptr ? run.terms + lane : nullptr,
+                      .eligible = eligible != nullptr ? eligible[blocks.size()] & present : present,
+                      .num_lanes = static_cast<std::uint32_t>(num_lanes),
+                      .base = bound.base,
+                      .limit = bound.limit});
+  }
+  return blocks;
+}
 
 struct CodeBlocksOptions {
   bool terms = false;
@@ -48,7 +83,7 @@ class CodeBlocks {
   CodeBlocks& operator=(const CodeBlocks&) = delete;
   ~CodeBlocks() { ForAbsentBytes(Unpoison); }
 
-  [[nodiscard]] simd::CodeRun run() const {
+  [[nodiscard]] CodeRun run() const {
     return {codes_.data(), terms_ ? terms_->data() : nullptr, code_len_, num_lanes_};
   }
 

@@ -290,6 +290,43 @@ TEST_P(DenseKernelsTest, PairKernelsEqualScalarAndTheDefinition) {
   }
 }
 
+TEST_P(DenseKernelsTest, MinMaxEqualsScalarAndTheDefinition) {
+  Rng rng(8);
+  for (const Floats kind : kAllFloats) {
+    for (std::size_t n = 16; n <= 320; n += 16) {
+      const GuardedArray<float> values(RandomFloats(n, kind, &rng));
+      const auto [low, high] = std::minmax_element(values.data(), values.data() + n);
+      for (const Kernels* kernels : {&scalar(), &level()}) {
+        float min = 0;
+        float max = 0;
+        kernels->min_max(values.data(), n, &min, &max);
+        ASSERT_EQ(Bits(std::vector{min, max}), Bits(std::vector{*low + 0.0F, *high + 0.0F}))
+            << kernels->name << ' ' << n;
+      }
+    }
+  }
+}
+
+TEST_P(DenseKernelsTest, QuantizeEqualsScalarAndTheDefinition) {
+  Rng rng(9);
+  for (std::size_t n = 16; n <= 320; n += 16) {
+    const float min = rng.Uniform(-100, 100);
+    const float steps = rng.Uniform(0.01F, 3);
+    std::vector<float> values(n);
+    std::vector<std::uint8_t> expected(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      values[i] = min + rng.Uniform(0, 255.9F) / steps;
+      expected[i] = static_cast<std::uint8_t>(std::trunc((values[i] - min) * steps));
+    }
+    const GuardedArray<float> guarded(values);
+    for (const Kernels* kernels : {&scalar(), &level()}) {
+      GuardedArray<std::uint8_t> bytes(n);
+      kernels->quantize(guarded.data(), n, min, steps, bytes.data());
+      ASSERT_EQ(bytes.ToVector(), expected) << kernels->name << ' ' << n;
+    }
+  }
+}
+
 TEST_P(DenseKernelsTest, LanesWithoutElementsKeepTheirSum) {
   // All products underflow to -0, which adding the +0 of an absent element would turn into +0.
   const std::vector<float> x(50, 0x1p-80F);

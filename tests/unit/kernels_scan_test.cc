@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <deque>
 #include <limits>
 #include <memory>
 #include <string>
@@ -21,7 +22,10 @@ namespace {
 
 using forebay::testing::AllLevels;
 using forebay::testing::Bits;
-using forebay::testing::CodeBlocks;
+using forebay::testing::BlocksOf;
+using forebay::testing::CodeRun;
+using forebay::testing::RunBound;
+using RandomCodes = forebay::testing::CodeBlocks;
 using forebay::testing::GuardedArray;
 using forebay::testing::KernelTest;
 using forebay::testing::LevelName;
@@ -53,7 +57,7 @@ unsigned CodeOf(const CodeRun& run, unsigned bits, std::size_t lane, std::size_t
   return m % 2 == 0 ? byte & 15U : byte >> 4U;
 }
 
-float LowerBound(const CodeRun& run, const ScanBound& bound, unsigned bits, std::size_t lane) {
+float LowerBound(const CodeRun& run, const RunBound& bound, unsigned bits, std::size_t lane) {
   std::uint64_t sum = 0;
   for (std::size_t m = 0; m < run.code_len * 8 / bits; ++m) {
     sum += bound.table[(m << bits) + CodeOf(run, bits, lane, m)];
@@ -63,7 +67,7 @@ float LowerBound(const CodeRun& run, const ScanBound& bound, unsigned bits, std:
   return std::fma(bound.delta, steps, bound.base + term);
 }
 
-std::vector<std::uint32_t> SurvivorsByDefinition(const CodeRun& run, const ScanBound& bound,
+std::vector<std::uint32_t> SurvivorsByDefinition(const CodeRun& run, const RunBound& bound,
                                                  unsigned bits, const std::uint64_t* eligible) {
   std::vector<std::uint32_t> survivors;
   for (std::size_t lane = 0; lane < run.num_lanes; ++lane) {
@@ -76,17 +80,19 @@ std::vector<std::uint32_t> SurvivorsByDefinition(const CodeRun& run, const ScanB
 }
 
 std::vector<std::uint32_t> Survivors(const Kernels& kernels, const CodeRun& run,
-                                     const ScanBound& bound, unsigned bits,
+                                     const RunBound& bound, unsigned bits,
                                      const std::uint64_t* eligible) {
-  GuardedArray<std::uint32_t> survivors(run.num_lanes + kPackLanes);
+  GuardedArray<std::uint32_t> survivors((run.num_lanes + 63) / 64 * 64 + kPackLanes);
+  const GuardedArray<CodeBlock> blocks(BlocksOf(run, bound, eligible));
   const auto scan = bits == 8 ? kernels.scan_8bit : kernels.scan_4bit;
-  const std::size_t count = scan(run, bound, eligible, survivors.data());
+  const std::size_t count = scan({blocks.data(), blocks.size(), run.code_len},
+                                 {bound.table, bound.delta}, survivors.data());
   return {survivors.data(), survivors.data() + count};
 }
 
 /// Limits under which no, few, half and all lanes survive, one that is exactly the bound of a lane,
 /// and the limits of floats.
-std::vector<float> Limits(const CodeRun& run, const ScanBound& bound, unsigned bits) {
+std::vector<float> Limits(const CodeRun& run, const RunBound& bound, unsigned bits) {
   std::vector<float> bounds;
   for (std::size_t lane = 0; lane < run.num_lanes; ++lane) {
     bounds.push_back(LowerBound(run, bound, bits, lane));
@@ -117,7 +123,7 @@ std::vector<std::uint64_t> RandomMasks(std::size_t num_lanes, double density, Rn
 class ScanKernelsTest : public KernelTest {
  protected:
   /// One run, all limits, with and without masks.
-  void ExpectEqual(const CodeRun& run, ScanBound bound, unsigned bits, Rng* rng) const {
+  void ExpectEqual(const CodeRun& run, RunBound bound, unsigned bits, Rng* rng) const {
     for (const float limit : Limits(run, bound, bits)) {
       bound.limit = limit;
       for (const double density : {-1.0, 0.0, 0.02, 0.5, 1.0}) {
@@ -141,7 +147,7 @@ TEST_P(ScanKernelsTest, ScansEqualScalarAndTheDefinition) {
   for (const unsigned bits : {8U, 4U}) {
     for (const std::size_t num_lanes : kLaneCounts) {
       const std::size_t code_len = Sizes{1, 2, 3, 8, 25}.begin()[round++ % 5];
-      const CodeBlocks blocks(num_lanes, code_len, {.terms = round % 2 == 0}, &rng);
+      const RandomCodes blocks(num_lanes, code_len, {.terms = round % 2 == 0}, &rng);
       const GuardedArray<std::uint8_t> table(RandomBytes(code_len * EntriesPerByte(bits), &rng));
       ExpectEqual(blocks.run(), {.table = table.data(), .base = -3.25F, .delta = 0.0078F}, bits,
                   &rng);
@@ -154,9 +160,9 @@ TEST_P(ScanKernelsTest, ScansReadNothingBeyondTheLanes) {
   for (const unsigned bits : {8U, 4U}) {
     for (std::size_t num_lanes = 1; num_lanes <= 130; ++num_lanes) {
       for (const std::size_t code_len : Sizes{1, 2, 5}) {
-        const CodeBlocks blocks(num_lanes, code_len, {.terms = true, .to_the_edge = true}, &rng);
+        const RandomCodes blocks(num_lanes, code_len, {.terms = true, .to_the_edge = true}, &rng);
         const GuardedArray<std::uint8_t> table(RandomBytes(code_len * EntriesPerByte(bits), &rng));
-        const ScanBound bound{table.data(), 1.0F, 0.5F, 20.0F};
+        const RunBound bound{table.data(), 1.0F, 0.5F, 20.0F};
         ASSERT_EQ(Survivors(level(), blocks.run(), bound, bits, nullptr),
                   SurvivorsByDefinition(blocks.run(), bound, bits, nullptr))
             << bits << ' ' << num_lanes << ' ' << code_len;
@@ -171,7 +177,7 @@ TEST_P(ScanKernelsTest, SumsSaturate) {
     // 257 x 255 = 65535 is the last sum that does not.
     for (const std::size_t num_sub_vectors : Sizes{256, 258, 260, 300}) {
       const std::size_t code_len = num_sub_vectors * bits / 8;
-      const CodeBlocks blocks(150, code_len, {.terms = true}, &rng);
+      const RandomCodes blocks(150, code_len, {.terms = true}, &rng);
       auto entries = RandomBytes(code_len * EntriesPerByte(bits), &rng);
       for (auto& entry : entries) {  // Sums just below and just above it.
         entry = entry < 250 ? 255 : entry;
@@ -185,9 +191,9 @@ TEST_P(ScanKernelsTest, SumsSaturate) {
 TEST_P(ScanKernelsTest, EverySumIsExact) {
   Rng rng(4);
   for (const unsigned bits : {8U, 4U}) {
-    const CodeBlocks blocks(640, 7, {}, &rng);
+    const RandomCodes blocks(640, 7, {}, &rng);
     const GuardedArray<std::uint8_t> table(RandomBytes(7 * EntriesPerByte(bits), &rng));
-    ScanBound bound{table.data(), 0.0F, 1.0F, 0.0F};
+    RunBound bound{table.data(), 0.0F, 1.0F, 0.0F};
     for (float limit = 300; limit < 1500; limit += 3) {
       bound.limit = limit;
       ASSERT_EQ(Survivors(level(), blocks.run(), bound, bits, nullptr),
@@ -200,10 +206,49 @@ TEST_P(ScanKernelsTest, EverySumIsExact) {
 TEST_P(ScanKernelsTest, WhatIsNotANumberSurvives) {
   Rng rng(5);
   for (const unsigned bits : {8U, 4U}) {
-    const CodeBlocks blocks(100, 3, {.terms = true}, &rng);
+    const RandomCodes blocks(100, 3, {.terms = true}, &rng);
     const GuardedArray<std::uint8_t> table(RandomBytes(3 * EntriesPerByte(bits), &rng));
-    const ScanBound bound{table.data(), 0.0F, 1.0F, std::nanf("")};
+    const RunBound bound{table.data(), 0.0F, 1.0F, std::nanf("")};
     EXPECT_EQ(Survivors(level(), blocks.run(), bound, bits, nullptr).size(), 100U);
+  }
+}
+
+TEST_P(ScanKernelsTest, EveryBlockHasItsOwnBound) {
+  Rng rng(6);
+  for (const unsigned bits : {8U, 4U}) {
+    for (std::size_t num_runs = 1; num_runs <= 40; ++num_runs) {
+      constexpr std::size_t kCodeLen = 6;
+      const GuardedArray<std::uint8_t> table(RandomBytes(kCodeLen * EntriesPerByte(bits), &rng));
+      std::deque<RandomCodes> runs;  // Each ends with a partial block, or with a full one.
+      std::vector<CodeBlock> blocks;
+      std::vector<std::uint32_t> expected;
+      while (runs.size() < num_runs) {
+        const std::size_t num_lanes = rng.Chance(0.5) ? 64 : 1 + rng.Below(200);
+        const auto& codes = runs.emplace_back(
+            num_lanes, kCodeLen,
+            forebay::testing::CodeBlocksOptions{.terms = rng.Chance(0.5), .to_the_edge = true},
+            &rng);
+        RunBound bound{table.data(), rng.Uniform(-9, 9), 0.25F, 0};
+        const auto limits = Limits(codes.run(), bound, bits);
+        bound.limit = limits[rng.Below(limits.size())];
+        const auto masks = RandomMasks(num_lanes, 0.7, &rng);
+        const auto first = static_cast<std::uint32_t>(blocks.size() * kBlockLanes);
+        for (const auto lane : SurvivorsByDefinition(codes.run(), bound, bits, masks.data())) {
+          expected.push_back(first + lane);
+        }
+        const auto more = BlocksOf(codes.run(), bound, masks.data());
+        blocks.insert(blocks.end(), more.begin(), more.end());
+      }
+      const GuardedArray<CodeBlock> guarded(blocks);
+      for (const Kernels* kernels : {&scalar(), &level()}) {
+        GuardedArray<std::uint32_t> survivors(blocks.size() * kBlockLanes + kPackLanes);
+        const auto scan = bits == 8 ? kernels->scan_8bit : kernels->scan_4bit;
+        const std::size_t count = scan({guarded.data(), blocks.size(), kCodeLen},
+                                       {table.data(), 0.25F}, survivors.data());
+        ASSERT_EQ(std::vector(survivors.data(), survivors.data() + count), expected)
+            << kernels->name << ", " << bits << " bits, " << num_runs << " runs";
+      }
+    }
   }
 }
 
@@ -211,23 +256,28 @@ TEST_P(ScanKernelsTest, WhatIsNotANumberSurvives) {
 class AdcKernelsTest : public KernelTest {
  protected:
   static std::vector<float> Distances(const Kernels& kernels, const CodeRun& run,
-                                      const AdcTable& table, unsigned bits,
+                                      const float* entries, float partition_term, unsigned bits,
                                       const std::vector<std::uint32_t>& lanes) {
+    auto blocks = BlocksOf(run, {}, nullptr);
+    for (CodeBlock& block : blocks) {
+      block.partition_term = partition_term;
+    }
     const GuardedArray<std::uint32_t> wanted(lanes);
     GuardedArray<float> distances(lanes.size());
     const auto adc = bits == 8 ? kernels.adc_8bit : kernels.adc_4bit;
-    adc(run, table, wanted.data(), lanes.size(), distances.data());
+    adc({blocks.data(), blocks.size(), run.code_len}, entries, wanted.data(), lanes.size(),
+        distances.data());
     return distances.ToVector();
   }
 
-  static std::vector<float> DistancesByDefinition(const CodeRun& run, const AdcTable& table,
-                                                  unsigned bits,
+  static std::vector<float> DistancesByDefinition(const CodeRun& run, const float* entries,
+                                                  float partition_term, unsigned bits,
                                                   const std::vector<std::uint32_t>& lanes) {
     std::vector<float> distances;
     for (const std::uint32_t lane : lanes) {
-      float distance = table.partition_term + (run.terms != nullptr ? run.terms[lane] : 0.0F);
+      float distance = partition_term + (run.terms != nullptr ? run.terms[lane] : 0.0F);
       for (std::size_t m = 0; m < run.code_len * 8 / bits; ++m) {
-        distance += table.entries[(m << bits) + CodeOf(run, bits, lane, m)];
+        distance += entries[(m << bits) + CodeOf(run, bits, lane, m)];
       }
       distances.push_back(distance);
     }
@@ -242,7 +292,8 @@ TEST_P(AdcKernelsTest, DistancesEqualScalarAndTheDefinition) {
     for (const std::size_t code_len : Sizes{1, 2, 12, 25}) {
       for (const std::size_t num_lanes : Sizes{1, 63, 64, 200, 1000}) {
         for (const bool terms : {false, true}) {
-          const CodeBlocks blocks(num_lanes, code_len, {.terms = terms, .to_the_edge = true}, &rng);
+          const RandomCodes blocks(num_lanes, code_len, {.terms = terms, .to_the_edge = true},
+                                   &rng);
           const GuardedArray<float> entries(forebay::testing::RandomFloats(
               code_len * EntriesPerByte(bits), forebay::testing::Floats::kWild, &rng));
           std::vector<std::uint32_t> lanes;
@@ -250,10 +301,13 @@ TEST_P(AdcKernelsTest, DistancesEqualScalarAndTheDefinition) {
             lanes.push_back(static_cast<std::uint32_t>(rng.Below(num_lanes)));
           }
           lanes.push_back(static_cast<std::uint32_t>(num_lanes - 1));
-          const AdcTable table{entries.data(), rng.Uniform(-10, 10)};
-          const auto expected = DistancesByDefinition(blocks.run(), table, bits, lanes);
+          const float partition_term = rng.Uniform(-10, 10);
+          const auto expected =
+              DistancesByDefinition(blocks.run(), entries.data(), partition_term, bits, lanes);
           for (const Kernels* kernels : {&scalar(), &level()}) {
-            ASSERT_EQ(Bits(Distances(*kernels, blocks.run(), table, bits, lanes)), Bits(expected))
+            const auto distances =
+                Distances(*kernels, blocks.run(), entries.data(), partition_term, bits, lanes);
+            ASSERT_EQ(Bits(distances), Bits(expected))
                 << kernels->name << ", " << bits << " bits, code_len " << code_len << ", "
                 << num_lanes << " lanes, terms " << terms;
           }
@@ -265,9 +319,9 @@ TEST_P(AdcKernelsTest, DistancesEqualScalarAndTheDefinition) {
 
 TEST_P(AdcKernelsTest, NoLanesGiveNothing) {
   Rng rng(2);
-  const CodeBlocks blocks(10, 2, {}, &rng);
+  const RandomCodes blocks(10, 2, {}, &rng);
   const GuardedArray<float> entries(std::vector<float>(512));
-  EXPECT_TRUE(Distances(level(), blocks.run(), {entries.data(), 0}, 8, {}).empty());
+  EXPECT_TRUE(Distances(level(), blocks.run(), entries.data(), 0, 8, {}).empty());
 }
 
 }  // namespace

@@ -177,23 +177,22 @@ struct Model {
   }
 };
 
-/// What a scan sees: codes, ordinals and terms by run, lane and byte.
-void ExpectRunsEqual(const Partition& partition, std::size_t size, const Model& model,
-                     std::size_t code_len, bool has_terms) {
+/// What a scan sees: codes, ordinals and terms by block, lane and byte.
+void ExpectBlocksEqual(const Partition& partition, std::size_t size, const Model& model,
+                       std::size_t code_len, bool has_terms) {
   std::size_t row = 0;
-  partition.ForEachRun(size, [&](const BlockRun& run) {
-    ASSERT_EQ(run.codes.code_len, code_len);
-    ASSERT_EQ(run.codes.terms != nullptr, has_terms);
-    ASSERT_EQ(reinterpret_cast<std::uintptr_t>(run.codes.codes) % 64, 0U);
-    for (std::size_t lane = 0; lane < run.codes.num_lanes; ++lane, ++row) {
-      ASSERT_EQ(run.ordinals[lane], model.ordinals[row]);
+  partition.ForEachBlock(size, [&](const BlockRows& block) {
+    ASSERT_EQ(block.terms != nullptr, has_terms);
+    ASSERT_EQ(reinterpret_cast<std::uintptr_t>(block.codes) % 64, 0U);
+    ASSERT_EQ(block.num_rows, std::min<std::size_t>(size - row, 64));
+    for (std::size_t lane = 0; lane < block.num_rows; ++lane, ++row) {
+      ASSERT_EQ(block.ordinals[lane], model.ordinals[row]);
       for (std::size_t j = 0; j < code_len; ++j) {
-        ASSERT_EQ(run.codes.codes[(lane / 64 * code_len + j) * 64 + lane % 64],
-                  model.codes[row * code_len + j])
+        ASSERT_EQ(block.codes[j * 64 + lane], model.codes[row * code_len + j])
             << "row " << row << ", byte " << j;
       }
       if (has_terms) {
-        ASSERT_EQ(run.codes.terms[lane], model.terms[row]);
+        ASSERT_EQ(block.terms[lane], model.terms[row]);
       }
     }
   });
@@ -207,7 +206,7 @@ TEST(PartitionTest, HoldsThousandsOfRowsAcrossAllEdges) {
       Rng rng(capacity);
       Owned owned(capacity, code_len, has_terms);
       Model model;
-      std::vector<const std::uint8_t*> first_codes;
+      std::vector<const std::uint8_t*> block_codes;
       while (model.ordinals.size() < 4000) {
         owned.partition.Append(model.Grow(rng.Below(150), code_len, &rng));
         const std::size_t size = model.ordinals.size();
@@ -216,17 +215,17 @@ TEST(PartitionTest, HoldsThousandsOfRowsAcrossAllEdges) {
         ASSERT_EQ(owned.partition.remaining_capacity(), size > capacity ? 0 : capacity - size);
         ASSERT_GE(owned.partition.allocated_rows(), size);
         // Extents never move.
-        std::size_t e = 0;
-        owned.partition.ForEachRun(size, [&](const BlockRun& run) {
-          if (e == first_codes.size()) {
-            first_codes.push_back(run.codes.codes);
+        std::size_t b = 0;
+        owned.partition.ForEachBlock(size, [&](const BlockRows& block) {
+          if (b == block_codes.size()) {
+            block_codes.push_back(block.codes);
           }
-          ASSERT_EQ(run.codes.codes, first_codes[e++]);
+          ASSERT_EQ(block.codes, block_codes[b++]);
         });
       }
       const std::size_t size = model.ordinals.size();
-      ExpectRunsEqual(owned.partition, size, model, code_len, has_terms);
-      ExpectRunsEqual(owned.partition, capacity, model, code_len, has_terms);
+      ExpectBlocksEqual(owned.partition, size, model, code_len, has_terms);
+      ExpectBlocksEqual(owned.partition, capacity, model, code_len, has_terms);
       EXPECT_EQ(owned.partition.RowMajorCodes(0, size), model.codes);
       EXPECT_EQ(owned.partition.Ordinals(0, size), model.ordinals);
       const std::size_t begin = capacity - 1;

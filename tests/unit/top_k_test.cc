@@ -28,59 +28,69 @@ std::vector<std::uint64_t> Positions(std::span<const Candidate> rows) {
   return positions;
 }
 
+/// Positions fall while ordinals rise, so that the order of ties tells which one was compared.
+struct Falling {
+  std::uint64_t operator[](std::uint32_t ordinal) const { return 1000 - ordinal; }
+};
+using Top = TopK<Falling>;
+
 TEST(TopKTest, KeepsTheNearestInOrder) {
-  TopK top;
+  Top top{Falling()};
   top.Reset(2);
-  top.Offer({3, 0, 30});
-  top.Offer({1, 1, 10});
-  top.Offer({2, 2, 20});
-  top.Offer({4, 3, 40});
+  top.Offer(3, 970);
+  top.Offer(1, 990);
+  top.Offer(2, 980);
+  top.Offer(4, 960);
   const auto rows = top.Sort();
   EXPECT_THAT(Positions(rows), ElementsAre(10, 20));
-  EXPECT_EQ(rows[0].ordinal, 1U);
+  EXPECT_EQ(rows[0].ordinal, 990U);
   EXPECT_EQ(rows[1].distance, 2.0F);
 }
 
 TEST(TopKTest, TiesGoToTheLowerPosition) {
-  TopK top;
-  top.Reset(2);
-  for (const std::uint64_t position : {7U, 3U, 9U, 5U}) {
-    top.Offer({1, 0, position});
+  for (const bool more_follows : {false, true}) {
+    Top top{Falling()};
+    top.Reset(2);
+    for (const std::uint32_t position : {7U, 3U, 9U, 5U}) {
+      top.Offer(1, 1000 - position);
+    }
+    if (more_follows) {
+      top.Offer(0.5F, 0);
+    }
+    EXPECT_THAT(Positions(top.Sort()), more_follows ? ElementsAre(1000, 3) : ElementsAre(3, 5));
   }
-  EXPECT_THAT(Positions(top.Sort()), ElementsAre(3, 5));
 }
 
-TEST(TopKTest, TheThresholdIsInfiniteUntilItIsFull) {
-  TopK top;
+TEST(TopKTest, TheThresholdIsInfiniteUntilKRowsCame) {
+  Top top{Falling()};
   top.Reset(2);
   EXPECT_EQ(top.threshold(), kInfinity);
-  top.Offer({5, 0, 1});
-  EXPECT_FALSE(top.full());
+  top.Offer(5, 1);
   EXPECT_EQ(top.threshold(), kInfinity);
-  top.Offer({7, 0, 2});
-  EXPECT_TRUE(top.full());
+  top.Offer(7, 2);
   EXPECT_EQ(top.threshold(), 7.0F);
-  top.Offer({6, 0, 3});
-  EXPECT_EQ(top.threshold(), 6.0F);
+  top.Offer(6, 3);
+  top.Offer(5, 4);
+  EXPECT_EQ(top.threshold(), 5.0F);
 }
 
 TEST(TopKTest, FewerThanKAreAllKept) {
-  TopK top;
+  Top top{Falling()};
   top.Reset(100);
   EXPECT_THAT(Positions(top.Sort()), IsEmpty());
   top.Reset(std::numeric_limits<std::size_t>::max());
-  top.Offer({kInfinity, 0, 2});
-  top.Offer({-1, 0, 1});
+  top.Offer(kInfinity, 998);
+  top.Offer(-1, 999);
   EXPECT_THAT(Positions(top.Sort()), ElementsAre(1, 2));
 }
 
 TEST(TopKTest, ResetForgets) {
-  TopK top;
+  Top top{Falling()};
   top.Reset(1);
-  top.Offer({1, 0, 1});
+  top.Offer(1, 999);
   top.Reset(3);
-  EXPECT_FALSE(top.full());
-  top.Offer({2, 0, 2});
+  EXPECT_EQ(top.threshold(), kInfinity);
+  top.Offer(2, 998);
   EXPECT_THAT(Positions(top.Sort()), ElementsAre(2));
 }
 
@@ -98,10 +108,10 @@ TEST(TopKTest, TheOrderOfOffersDoesNotMatter) {
     sorted.resize(std::min(k, sorted.size()));
     for (int round = 0; round < 5; ++round) {
       rng.Shuffle(&rows);
-      TopK top;
+      Top top{Falling()};
       top.Reset(k);
       for (const Candidate& row : rows) {
-        top.Offer(row);
+        top.Offer(row.distance, row.ordinal);
       }
       ASSERT_EQ(Positions(top.Sort()), Positions(sorted)) << k;
     }
