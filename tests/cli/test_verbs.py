@@ -45,6 +45,12 @@ def test_help(forebay: Forebay, verb: tuple[str, ...]) -> None:
     assert max(len(line) for line in result.stdout.splitlines()) <= 100
 
 
+def test_version(forebay: Forebay) -> None:
+    result = forebay("--version")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert re.fullmatch(r"forebay \d+\.\d+\.\d+\n", result.stdout)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
