@@ -39,6 +39,7 @@ int Main(int argc, const char* const* argv) {
   app.failure_message([](const CLI::App*, const CLI::Error& error) {
     return fmt::format("forebay: {}\nRun with --help for more information.\n", error.what());
   });
+  app.set_version_flag("--version", "forebay " FOREBAY_VERSION, "Print the version and exit.");
   CLI::App* const bench = app.add_subcommand("bench", "Measure on your own data.");
   bench->footer("forebay bench COMMAND --help says more.");
   const std::array verbs = {AddTrain(app), AddInspect(app), AddBenchStream(*bench)};

@@ -11,8 +11,8 @@ index.add_with_ids(x, ids)                   index.insert(x, ids); an id is stor
 index.nprobe = 32                            search(..., nprobes=32), for each search
 IndexRefineFlat, k_factor                    search(..., refine_factor=10)
 SearchParametersIVF(sel=IDSelectorBatch(i))  search(..., filter=i), and k rows if k exist
-range_search(x, r)                           search_arrow(x, len(index), nprobes=,
-                                                          distance_range=(None, r))
+range_search(x, r)                           search_arrow(x, len(index), distance_range=
+                                                   (None, r)), which scans all partitions
 METRIC_INNER_PRODUCT (greater is nearer)     metric="dot": 1 - x.y (smaller is nearer)
 a lock around add and search                 none: searches run while rows come in
 quantizer and pq.centroids                   model.centroids, model.codebook; from_arrays

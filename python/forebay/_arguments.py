@@ -58,7 +58,9 @@ def describe(value: object, array: npt.NDArray[Any] | None = None) -> str:
 def to_numpy(name: str, value: object) -> npt.NDArray[Any]:
     """As a numpy array, of whatever dtype; the same memory where that can be."""
     if isinstance(value, np.ma.MaskedArray):
-        raise InvalidTypeError(f"{name} must not be a masked array; pass value[~value.mask].data")
+        unmasked = f"np.ma.compress_rows({name})" if value.ndim == 2 else f"{name}.compressed()"
+        instead = f"{name}.filled(False)" if value.dtype.kind == "b" else unmasked
+        raise InvalidTypeError(f"{name} must not be a masked array; pass {instead}")
     try:
         return np.asarray(value)
     except (TypeError, ValueError, OverflowError) as error:  # Rows of different lengths, say.
@@ -78,8 +80,11 @@ def file_path(path: str | os.PathLike[str]) -> str:
     """A path as the system takes it."""
     try:
         text = os.fsdecode(path)
+        os.fsencode(text)
     except TypeError:
         raise InvalidTypeError(f"path must be a str or os.PathLike; got {path!r}") from None
+    except UnicodeEncodeError:
+        raise InvalidArgumentError(f"path must be one that can be encoded; got {path!r}") from None
     if "\0" in text:
         raise InvalidArgumentError(f"path must not contain a NUL character; got {text!r}")
     return text
@@ -130,7 +135,7 @@ def number(name: str, value: SupportsFloat) -> float:
 
 
 def checked_range(
-    value: tuple[float | None, float | None] | None,
+    value: Sequence[SupportsFloat | None] | None,
 ) -> tuple[float, float]:
     """Lower (inclusive) and upper (exclusive) bound of the distances."""
     if value is None:
@@ -141,12 +146,21 @@ def checked_range(
         )
     lower, upper = value
     return (
-        -math.inf if lower is None else number("distance_range's lower bound", lower),
-        math.inf if upper is None else number("distance_range's upper bound", upper),
+        -math.inf if lower is None else _rounded_up(number("distance_range's lower bound", lower)),
+        math.inf if upper is None else _rounded_up(number("distance_range's upper bound", upper)),
     )
 
 
-def _from_arrow(name: str, value: object) -> npt.NDArray[Any]:
+def _rounded_up(bound: float) -> float:
+    """The least float32 that is not below it: float32 distances compare alike with both."""
+    with np.errstate(over="ignore", under="ignore"):
+        rounded = np.float32(bound)
+        if float(rounded) < bound:
+            rounded = np.nextafter(rounded, np.float32(np.inf))
+    return float(rounded)
+
+
+def _from_arrow(name: str, value: object, expected: str) -> npt.NDArray[Any]:
     """An Arrow array of integers or booleans as numpy. Null booleans are False."""
     import pyarrow as pa
 
@@ -154,7 +168,7 @@ def _from_arrow(name: str, value: object) -> npt.NDArray[Any]:
     if pa.types.is_boolean(array.type):
         array = array.fill_null(False)
     elif not pa.types.is_integer(array.type):
-        raise InvalidTypeError(f"{name} must be integers or booleans; got Arrow's {array.type}")
+        raise InvalidTypeError(f"{name} must be {expected}; got Arrow's {array.type}")
     elif array.null_count > 0:
         raise InvalidArgumentError(
             f"{name} must have no nulls; got {array.null_count} of {len(array)}; drop them first"
@@ -162,10 +176,15 @@ def _from_arrow(name: str, value: object) -> npt.NDArray[Any]:
     return np.asarray(array.to_numpy())
 
 
-def _as_array(name: str, value: object) -> npt.NDArray[Any]:
+def _as_array(name: str, value: object, expected: str) -> npt.NDArray[Any]:
+    """As numpy; `expected` says what it should hold. Lists must not mix booleans and integers."""
     if is_arrow(value):
-        return _from_arrow(name, value)
+        return _from_arrow(name, value, expected)
     array = to_numpy(name, value)
+    if isinstance(value, (list, tuple)) and array.dtype.kind in "iu":
+        mixed = next((x for x in value if isinstance(x, (bool, np.bool_))), None)
+        if mixed is not None:
+            raise InvalidTypeError(f"{name} must be {expected}; got {mixed} among integers")
     empty_list = array.size == 0 and not isinstance(value, np.ndarray)
     return array.astype(np.int64) if empty_list else array
 
@@ -174,7 +193,7 @@ def checked_positions(
     name: str, value: PositionsLike, num_rows: int | None = None
 ) -> npt.NDArray[np.uint64]:
     """One position for each row, as C-contiguous uint64; of any number if num_rows is None."""
-    array = _as_array(name, value)
+    array = _as_array(name, value, "integers")
     if array.dtype.kind not in "iu":
         raise InvalidTypeError(f"{name} must be integers; got {describe(value, array)}")
     if array.ndim != 1 or (num_rows is not None and len(array) != num_rows):
@@ -186,7 +205,7 @@ def checked_positions(
                 raise InvalidArgumentError(
                     f"{name} must be from 0 to 2^63 - 1; got {extreme}, in {describe(array)}"
                 )
-    return np.ascontiguousarray(array, dtype=np.uint64)
+    return np.require(array, np.uint64, ["C", "A"])
 
 
 class RowFilter(NamedTuple):
@@ -201,13 +220,11 @@ def row_filter(value: FilterLike | None) -> RowFilter:
     """A boolean mask by row position, or positions in any order."""
     if value is None:
         return RowFilter()
-    array = _as_array("filter", value)
+    expected = "a boolean mask by row position, or integer row positions"
+    array = _as_array("filter", value, expected)
     if array.dtype.kind != "b":
         if array.dtype.kind not in "iu":
-            raise InvalidTypeError(
-                "filter must be a boolean mask by row position, or integer row positions; "
-                f"got {describe(value, array)}"
-            )
+            raise InvalidTypeError(f"filter must be {expected}; got {describe(value, array)}")
         positions = checked_positions("filter", array)
         if np.any(positions[1:] <= positions[:-1]):
             positions = np.unique(positions)
@@ -220,10 +237,10 @@ def row_filter(value: FilterLike | None) -> RowFilter:
     return RowFilter(mask=words, mask_size=len(array))
 
 
-def positions_of(given: int | PositionsLike | None, num_rows: int) -> object:
+def positions_of(given: SupportsIndex | PositionsLike | None, num_rows: int) -> object:
     """As forebay._core takes it: None, the first position, or one for each row."""
     if given is None:
         return None
-    if isinstance(given, (int, np.integer)):
+    if isinstance(given, SupportsIndex) and not isinstance(given, np.ndarray):
         return count("row_positions", given, at_most=MAX_POSITION)
     return checked_positions("row_positions", given, num_rows)

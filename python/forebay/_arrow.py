@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from forebay._errors import InvalidArgumentError
+from forebay._errors import FileError, InvalidArgumentError, OutOfMemoryError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,14 +30,23 @@ def is_arrow(value: object) -> bool:
 
 
 def as_chunked(name: str, value: object) -> pa.ChunkedArray:
-    """What speaks the protocol, without a copy. Record batches and tables become structs."""
+    """What speaks the protocol, without a copy. Record batches and tables become structs.
+
+    What a reader's own Python code raises is raised as it is.
+    """
     import pyarrow as pa
 
+    if isinstance(value, pa.RecordBatchReader):
+        return value.read_all().to_struct_array()
     try:
         # Some libraries offer both, and then only the stream works for arrays of several chunks.
         if hasattr(value, "__arrow_c_stream__"):
             return pa.chunked_array(value)
         array = pa.array(value)
         return pa.chunked_array([array], type=array.type)
-    except pa.ArrowException as error:
+    except MemoryError as error:
+        raise OutOfMemoryError(f"no memory to read {name} from Arrow: {error}") from error
+    except OSError as error:
+        raise FileError(f"{name} cannot be read as Arrow: {error}") from error
+    except (pa.ArrowException, TypeError, ValueError) as error:
         raise InvalidArgumentError(f"{name} cannot be read as Arrow: {error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from typing import Any
 
 
 class Error(Exception):
@@ -36,6 +37,10 @@ class FileError(Error, OSError):
         """The message, which names file and reason already."""
         return str(self.args[0]) if self.args else ""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """To be pickled, for other processes."""
+        return _restore, (type(self), self.args, self.errno, self.filename)
+
 
 class MissingFileError(FileError, FileNotFoundError):
     """There is no such file, or no such directory to write it to."""
@@ -47,6 +52,14 @@ class OutOfMemoryError(Error, MemoryError):
 
 class UnsupportedError(Error, RuntimeError):
     """This CPU or build lacks what the call needs."""
+
+
+def _restore(
+    kind: type[FileError], args: tuple[object, ...], number: int | None, filename: str | None
+) -> FileError:
+    error = kind(*args)
+    error.errno, error.filename = number, filename
+    return error
 
 
 def file_error(message: str, number: int) -> FileError:

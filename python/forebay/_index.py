@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    NoReturn,
+    SupportsFloat,
+    SupportsIndex,
+    TypeAlias,
+    TypeVar,
+)
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +25,13 @@ from forebay._arguments import (
     checked_range,
     choice,
     count,
+    describe,
     flag,
     number,
     positions_of,
     row_filter,
 )
+from forebay._arrow import is_arrow
 from forebay._errors import InvalidArgumentError, InvalidTypeError
 from forebay._model import Model
 from forebay._results import (
@@ -45,7 +56,7 @@ if TYPE_CHECKING:
 
 OnBadVectors: TypeAlias = Literal["error", "drop", "fill"]
 Codes: TypeAlias = npt.NDArray[np.uint8]
-DistanceRange: TypeAlias = tuple[float | None, float | None]
+DistanceRange: TypeAlias = Sequence[SupportsFloat | None]
 
 
 class Index:
@@ -87,9 +98,9 @@ class Index:
         model: Model,
         *,
         keep_vectors: bool = True,
-        capacity: int = 64,
+        capacity: SupportsIndex = 64,
         on_bad_vectors: OnBadVectors = "error",
-        fill_value: float = 0.0,
+        fill_value: SupportsFloat = 0.0,
     ) -> None:
         if not isinstance(model, Model):
             raise InvalidTypeError(f"model must be a forebay.Model; got {model!r}")
@@ -109,15 +120,16 @@ class Index:
     def insert(
         self,
         vectors: VectorsLike,
-        row_positions: int | PositionsLike | None = None,
+        row_positions: SupportsIndex | PositionsLike | None = None,
         *,
         column: str | None = None,
-        num_threads: int = 1,
+        num_threads: SupportsIndex = 1,
     ) -> InsertReport:
         """Index vectors; every search that starts after this returns sees them.
 
         Inserting a position again changes nothing and is counted: the first vector stays, so an
-        insert with row_positions may be repeated after a failure elsewhere.
+        insert with row_positions may be repeated after a failure elsewhere. (An Arrow stream can
+        be read once; make a new one to repeat its insert.)
 
         Parameters
         ----------
@@ -149,17 +161,16 @@ class Index:
         FailedPreconditionError
             Another thread is inserting.
         """
-        return self.insert_batches(
-            [vectors], [row_positions], column=column, num_threads=num_threads
-        )
+        rows = self._as_rows("vectors", vectors, column)
+        return self._insert([rows], [row_positions], num_threads)
 
     def insert_batches(
         self,
         batches: Iterable[VectorsLike],
-        row_positions: Iterable[int | PositionsLike | None] | None = None,
+        row_positions: Iterable[SupportsIndex | PositionsLike | None] | None = None,
         *,
         column: str | None = None,
-        num_threads: int = 1,
+        num_threads: SupportsIndex = 1,
     ) -> InsertReport:
         """Index many batches at once: all become visible together, or none.
 
@@ -183,9 +194,17 @@ class Index:
         ------
         As `insert`.
         """
-        rows = [as_vectors("vectors", batch, column=column) for batch in _each("batches", batches)]
-        for batch in rows:
-            check_dim("vectors", batch, self._model.dim)
+        if isinstance(batches, np.ndarray) or (
+            is_arrow(batches) and not isinstance(batches, Iterator)
+        ):
+            raise InvalidTypeError(
+                f"batches must be an iterable of batches; got one, {describe(batches)}; insert it "
+                "with insert, or pass [it]"
+            )
+        rows = [
+            self._as_rows(f"batches[{i}]", batch, column)
+            for i, batch in enumerate(_each("batches", batches))
+        ]
         if row_positions is None:
             row_positions = [None] * len(rows)
         given = list(_each("row_positions", row_positions))
@@ -194,8 +213,22 @@ class Index:
                 f"row_positions must have one entry for each of {len(rows)} batches; got "
                 f"{len(given)}"
             )
+        return self._insert(rows, given, num_threads)
+
+    def _as_rows(self, name: str, vectors: VectorsLike, column: str | None) -> _core.Vectors:
+        rows = as_vectors(name, vectors, column=column)
+        check_dim(name, rows, self._model.dim)
+        return rows
+
+    def _insert(
+        self,
+        rows: list[_core.Vectors],
+        row_positions: list[SupportsIndex | PositionsLike | None],
+        num_threads: SupportsIndex,
+    ) -> InsertReport:
         positions = [
-            positions_of(entry, batch.num_rows) for batch, entry in zip(rows, given, strict=True)
+            positions_of(given, batch.num_rows)
+            for batch, given in zip(rows, row_positions, strict=True)
         ]
         report = self._native.insert(rows, positions, count("num_threads", num_threads, 1))
         return InsertReport(
@@ -207,14 +240,14 @@ class Index:
     def search(
         self,
         queries: QueriesLike,
-        k: int = 10,
+        k: SupportsIndex = 10,
         *,
-        nprobes: int = 20,
-        refine_factor: int | None = None,
+        nprobes: SupportsIndex = 20,
+        refine_factor: SupportsIndex | None = None,
         filter: FilterLike | None = None,  # noqa: A002 - it is what everyone calls it
-        max_row_position: int | None = None,
+        max_row_position: SupportsIndex | None = None,
         distance_range: DistanceRange | None = None,
-        num_threads: int = 1,
+        num_threads: SupportsIndex = 1,
         column: str | None = None,
     ) -> tuple[Floats, Positions]:
         """The nearest rows for each query, all from one snapshot of the index.
@@ -272,29 +305,28 @@ class Index:
             num_threads=num_threads,
             column=column,
         )
-        return result.padded(k)
+        return result.padded()
 
     def _search(
         self,
         queries: QueriesLike,
-        k: int,
+        k: SupportsIndex,
         *,
-        nprobes: int,
-        refine_factor: int | None,
+        nprobes: SupportsIndex,
+        refine_factor: SupportsIndex | None,
         only: FilterLike | None,
-        max_row_position: int | None,
+        max_row_position: SupportsIndex | None,
         distance_range: DistanceRange | None,
-        num_threads: int,
+        num_threads: SupportsIndex,
         column: str | None,
-    ) -> _core.SearchResult:
+    ) -> _core.FoundRows:
         rows = as_queries(queries, column=column)
         check_dim("queries", rows, self._model.dim)
-        if refine_factor is not None:
-            count("refine_factor", refine_factor, 1)
-            if not self._keep_vectors:
-                raise InvalidArgumentError(
-                    "refine_factor needs the raw vectors; make the index with keep_vectors=True"
-                )
+        factor = 0 if refine_factor is None else count("refine_factor", refine_factor, 1)
+        if factor > 0 and not self._keep_vectors:
+            raise InvalidArgumentError(
+                "refine_factor needs the raw vectors; make the index with keep_vectors=True"
+            )
         allowed = row_filter(only)
         lower, upper = checked_range(distance_range)
         if max_row_position is not None:
@@ -303,7 +335,7 @@ class Index:
             rows,
             count("k", k),
             count("nprobes", nprobes),
-            refine_factor or 0,
+            factor,
             allowed.mask,
             allowed.mask_size,
             allowed.positions,
@@ -316,14 +348,14 @@ class Index:
     def search_arrow(
         self,
         queries: QueriesLike,
-        k: int = 10,
+        k: SupportsIndex = 10,
         *,
-        nprobes: int = 20,
-        refine_factor: int | None = None,
+        nprobes: SupportsIndex = 20,
+        refine_factor: SupportsIndex | None = None,
         filter: FilterLike | None = None,  # noqa: A002
-        max_row_position: int | None = None,
+        max_row_position: SupportsIndex | None = None,
         distance_range: DistanceRange | None = None,
-        num_threads: int = 1,
+        num_threads: SupportsIndex = 1,
         column: str | None = None,
     ) -> pa.RecordBatch:
         """The same as `search`, as a record batch without padding.
@@ -350,7 +382,7 @@ class Index:
 
     # --- Reading out -----------------------------------------------------------------------
 
-    def partition(self, partition: int) -> tuple[Positions, Codes]:
+    def partition(self, partition: SupportsIndex) -> tuple[Positions, Codes]:
         """The rows of one partition, in the order of their insertion.
 
         Returns
@@ -378,7 +410,9 @@ class Index:
         """
         return as_pyarrow(self._native.partition_batches(None))
 
-    def to_partition_batches_reversed(self, total_rows: int) -> list[tuple[int, pa.RecordBatch]]:
+    def to_partition_batches_reversed(
+        self, total_rows: SupportsIndex
+    ) -> list[tuple[int, pa.RecordBatch]]:
         """The same with `_rowid` = total_rows - position - 1, for rows written newest first.
 
         Raises
@@ -398,6 +432,10 @@ class Index:
     def keep_vectors(self) -> bool:
         """Whether the raw vectors are kept, for refine_factor."""
         return self._keep_vectors
+
+    def __bool__(self) -> bool:
+        """True, also without rows: an empty index is an index."""
+        return True
 
     def __len__(self) -> int:
         """Rows that a search sees."""

@@ -178,7 +178,7 @@ class Model:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _unpickle, (self._native.serialize(),)
+        return _unpickle, (type(self), self._native.serialize())
 
     def __repr__(self) -> str:
         return (
@@ -188,8 +188,8 @@ class Model:
         )
 
 
-def _unpickle(data: bytes) -> Model:
-    return Model(_core.Model.parse(data))
+def _unpickle(kind: type[Model], data: bytes) -> Model:
+    return kind(_core.Model.parse(data))
 
 
 @contextmanager

@@ -87,7 +87,7 @@ class IndexStats:
     num_reranked: int
 
 
-def hits_batch(result: _core.SearchResult) -> pa.RecordBatch:
+def hits_batch(found: _core.FoundRows) -> pa.RecordBatch:
     """All hits of a search, without padding."""
     import pyarrow as pa
 
@@ -98,7 +98,7 @@ def hits_batch(result: _core.SearchResult) -> pa.RecordBatch:
             pa.field("_distance", pa.float32(), nullable=False),
         ]
     )
-    columns = [pa.array(column) for column in result.columns()]
+    columns = [pa.array(column) for column in found.columns()]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 

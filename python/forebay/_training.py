@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeAlias
+from typing import SupportsIndex, TypeAlias
+
+import numpy as np
 
 from forebay import _core
 from forebay._arguments import choice, count, flag, optional_count
@@ -19,16 +21,16 @@ ProgressCallback: TypeAlias = Callable[[int, int], object]
 def train(
     vectors: VectorsLike,
     *,
-    num_partitions: int | None = None,
-    num_sub_vectors: int | None = None,
-    num_bits: int = 8,
+    num_partitions: SupportsIndex | None = None,
+    num_sub_vectors: SupportsIndex | None = None,
+    num_bits: SupportsIndex = 8,
     metric: Metric = "l2",
     residual: bool | None = None,
-    sample_rate: int = 256,
-    max_iters: int = 25,
-    pq_max_iters: int = 25,
-    seed: int = 1,
-    num_threads: int | None = None,
+    sample_rate: SupportsIndex = 256,
+    max_iters: SupportsIndex = 25,
+    pq_max_iters: SupportsIndex = 25,
+    seed: SupportsIndex = 1,
+    num_threads: SupportsIndex | None = None,
     progress: bool | ProgressCallback | None = False,
     column: str | None = None,
 ) -> Model:
@@ -80,11 +82,13 @@ def train(
     InvalidTypeError
         A type or dtype is wrong.
     """
-    progress = False if progress is None else progress
+    if progress is None or isinstance(progress, np.bool_):
+        progress = bool(progress)
     if not callable(progress) and not isinstance(progress, bool):
         raise InvalidTypeError(f"progress must be a bool or a callable; got {progress!r}")
-    if count("num_bits", num_bits) not in (4, 8):
-        raise InvalidArgumentError(f"num_bits must be 4 or 8; got {num_bits}")
+    bits = count("num_bits", num_bits)
+    if bits not in (4, 8):
+        raise InvalidArgumentError(f"num_bits must be 4 or 8; got {bits}")
     choice("metric", metric, METRICS)
     threads = optional_count("num_threads", num_threads, 1)
     rows = as_vectors("vectors", vectors, column=column)
@@ -93,7 +97,7 @@ def train(
             rows,
             num_partitions=optional_count("num_partitions", num_partitions, 1),
             num_sub_vectors=optional_count("num_sub_vectors", num_sub_vectors, 1),
-            num_bits=num_bits,
+            num_bits=bits,
             metric=metric,
             residual=None if residual is None else flag("residual", residual),
             sample_rate=count("sample_rate", sample_rate, 1),

@@ -47,11 +47,12 @@ def float_array(name: str, value: object, num_dims: int, *, promote: bool = Fals
     gaps is an error rather than a silent copy. `promote`: one dimension less is one row.
     """
     array = to_numpy(name, value)
-    came_as_array = isinstance(value, np.ndarray)
-    if array.dtype.kind != "f" and (came_as_array or array.dtype.kind not in "iu"):
+    numbers = array.dtype.kind in "biu"
+    if array.dtype.kind != "f" and not (numbers and isinstance(value, (list, tuple))):
+        hint = f"; convert with np.asarray({name}, dtype=np.float32)" if numbers else ""
         raise InvalidTypeError(
             f"{name} must be float32 (float16 and float64 are converted); got "
-            f"{describe(value, array)}; convert with np.asarray({name}, dtype=np.float32)"
+            f"{describe(value, array)}{hint}"
         )
     if promote and array.ndim + 1 == num_dims and array.size > 0:
         array = array[np.newaxis]
@@ -67,7 +68,7 @@ def float_array(name: str, value: object, num_dims: int, *, promote: bool = Fals
         raise InvalidArgumentError(
             f"{name} must be C-contiguous and aligned, to be used without a copy; got "
             f"{describe(array)} with strides {array.strides}; make a copy with "
-            f"np.ascontiguousarray({name})"
+            + (f"np.ascontiguousarray({name})" if array.flags.aligned else f"{name}.copy()")
         )
     return array
 

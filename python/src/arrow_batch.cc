@@ -28,9 +28,8 @@ using Owned = std::unique_ptr<Structure, Release>;
 
 template <typename Structure>
 nb::capsule ToCapsule(Owned<Structure> structure, const char* name) {
-  nb::capsule capsule(structure.get(), name, [](void* pointer) noexcept {
-    Release()(static_cast<Structure*>(pointer));
-  });
+  nb::capsule capsule(structure.get(), name,
+                      [](void* pointer) noexcept { Release()(static_cast<Structure*>(pointer)); });
   static_cast<void>(structure.release());
   return capsule;
 }

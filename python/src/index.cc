@@ -75,13 +75,19 @@ InsertReport Insert(CountedIndex& self, const std::vector<const Vectors*>& vecto
   return self.Insert(parts, num_threads);
 }
 
+/// What a search found, and how many rows were asked for.
+struct FoundRows {
+  SearchResult result;
+  std::size_t k = 0;
+};
+
 /// At most one of filter_mask (bits, as Bitmap has them) and filter_positions (ascending).
-SearchResult Search(const CountedIndex& self, const Vectors& queries, std::size_t k,
-                    std::size_t nprobes, std::size_t refine_factor,
-                    const std::optional<Words>& filter_mask, std::uint64_t filter_mask_size,
-                    const std::optional<Words>& filter_positions,
-                    std::optional<std::uint64_t> max_row_position, float distance_lower,
-                    float distance_upper, std::size_t num_threads) {
+FoundRows Search(const CountedIndex& self, const Vectors& queries, std::size_t k,
+                 std::size_t nprobes, std::size_t refine_factor,
+                 const std::optional<Words>& filter_mask, std::uint64_t filter_mask_size,
+                 const std::optional<Words>& filter_positions,
+                 std::optional<std::uint64_t> max_row_position, float distance_lower,
+                 float distance_upper, std::size_t num_threads) {
   SearchOptions options{.k = k, .nprobes = nprobes, .refine_factor = refine_factor};
   if (filter_mask.has_value()) {
     options.filter = Bitmap{AsSpan(*filter_mask), filter_mask_size};
@@ -93,34 +99,36 @@ SearchResult Search(const CountedIndex& self, const Vectors& queries, std::size_
   options.distance_upper = distance_upper;
   options.num_threads = num_threads;
   const ReleaseGil released;
-  return ValueOrThrow(
-      queries.WithContiguous("query", [&](VectorView rows) { return self.Search(rows, options); }));
+  return {ValueOrThrow(queries.WithContiguous(
+              "query", [&](VectorView rows) { return self.Search(rows, options); })),
+          k};
 }
 
 /// Distances and row positions as arrays of [num_queries][k], padded with infinity and -1.
-std::pair<NumpyArray<float, 2>, NumpyArray<std::int64_t, 2>> Padded(const SearchResult& result,
-                                                                    std::size_t k) {
+std::pair<NumpyArray<float, 2>, NumpyArray<std::int64_t, 2>> Padded(const FoundRows& found) {
+  const std::size_t num_queries = found.result.size();
   std::vector<float> distances;
   std::vector<std::int64_t> positions;
   {
     const ReleaseGil released;
-    distances.assign(result.size() * k, std::numeric_limits<float>::infinity());
-    positions.assign(result.size() * k, -1);
-    for (std::size_t i = 0; i < result.size(); ++i) {
-      std::size_t to = i * k;
-      for (const Hit& hit : result[i]) {
+    distances.assign(num_queries * found.k, std::numeric_limits<float>::infinity());
+    positions.assign(num_queries * found.k, -1);
+    for (std::size_t i = 0; i < num_queries; ++i) {
+      std::size_t to = i * found.k;
+      for (const Hit& hit : found.result[i]) {
         distances[to] = hit.distance;
         positions[to++] = static_cast<std::int64_t>(hit.row_position);
       }
     }
   }
-  return {ToNumpy<float, 2>(std::move(distances), {result.size(), k}),
-          ToNumpy<std::int64_t, 2>(std::move(positions), {result.size(), k})};
+  return {ToNumpy<float, 2>(std::move(distances), {num_queries, found.k}),
+          ToNumpy<std::int64_t, 2>(std::move(positions), {num_queries, found.k})};
 }
 
 /// All hits as three columns: query index, row position, distance.
 std::tuple<NumpyArray<std::int64_t, 1>, NumpyArray<std::int64_t, 1>, NumpyArray<float, 1>> Columns(
-    const SearchResult& result) {
+    const FoundRows& found) {
+  const SearchResult& result = found.result;
   std::vector<std::int64_t> queries;
   std::vector<std::int64_t> positions;
   std::vector<float> distances;
@@ -195,10 +203,8 @@ std::map<std::string, std::uint64_t> CountsOf(const CountedIndex& self) {
           {"num_reranked", counts.reranked_rows}};
 }
 
-void BindSearchResult(nb::module_& module) {
-  nb::class_<SearchResult>(module, "SearchResult")
-      .def("padded", &Padded, "k"_a)
-      .def("columns", &Columns);
+void BindFoundRows(nb::module_& module) {
+  nb::class_<FoundRows>(module, "FoundRows").def("padded", &Padded).def("columns", &Columns);
 }
 
 void BindInsertReport(nb::module_& module) {
@@ -213,7 +219,7 @@ void BindInsertReport(nb::module_& module) {
 
 void BindIndex(nb::module_& module) {
   BindInsertReport(module);
-  BindSearchResult(module);
+  BindFoundRows(module);
   BindArrowBatch(module);
   nb::class_<CountedIndex>(module, "Index", "IvfPqMemIndex, with the raw vectors beside it.")
       .def(

@@ -156,6 +156,30 @@ class Broken:
         return reader.__arrow_c_stream__(requested_schema)
 
 
+def test_reader_of_ones_own(model: forebay.Model) -> None:
+    """What the user's code raises is not ours to translate, Ctrl-C least of all."""
+    schema = pa.schema([("v", pa.list_(pa.float32(), 16))])
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        yield pa.record_batch({"v": arrow_vectors(np.ones((2, 16), np.float32))})
+        raise KeyboardInterrupt
+
+    index = forebay.Index(model)
+    with pytest.raises(KeyboardInterrupt):
+        index.insert(pa.RecordBatchReader.from_batches(schema, batches()))
+    assert len(index) == 0
+
+
+@pytest.mark.parametrize("wrong", [None, 3, (1,), (1, 2)])
+def test_capsules_that_are_none(model: forebay.Model, wrong: object) -> None:
+    class Wrong:
+        def __arrow_c_array__(self, requested_schema: object = None) -> object:
+            return wrong
+
+    with pytest.raises(forebay.InvalidArgumentError, match="vectors cannot be read as Arrow"):
+        forebay.Index(model).insert(Wrong())  # type: ignore[arg-type]
+
+
 def test_stream_that_breaks_off(model: forebay.Model) -> None:
     index = forebay.Index(model)
     with pytest.raises(forebay.InvalidArgumentError, match=r"as Arrow: .*connection was lost"):

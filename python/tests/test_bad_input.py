@@ -41,6 +41,8 @@ BAD_VECTORS = [
     pytest.param(
         [[1.0], [1.0, 2.0]], VALUE, "lists that make one; got list: .*inhomogeneous", id="ragged"
     ),
+    pytest.param(bytearray(16), TYPE, "got bytearray, to numpy uint8", id="bytes"),
+    pytest.param(memoryview(b"1" * 16), TYPE, "got memoryview", id="memory"),
     pytest.param(None, TYPE, r"got NoneType, to numpy object\[\]", id="none"),
     pytest.param("vectors", TYPE, "got str, to numpy <U7", id="string"),
     pytest.param({}, TYPE, "got dict", id="dict"),
@@ -151,9 +153,10 @@ def test_row_positions(
         ({"filter": np.array(3)}, VALUE, r"filter must be 1-D; got int64\[\]"),
         ({"filter": [3, -1]}, VALUE, "filter must be from 0"),
         ({"filter": ["a"]}, TYPE, "filter must be a boolean mask.* got list"),
+        ({"filter": [True, 3]}, TYPE, "got True among integers"),
         ({"filter": "x"}, TYPE, "filter must be a boolean mask.* got str"),
         ({"filter": [[1], [2, 3]]}, VALUE, "filter must be an array, or lists"),
-        ({"filter": pa.array(["a"])}, TYPE, "filter must be integers or booleans; got Arrow's str"),
+        ({"filter": pa.array(["a"])}, TYPE, "integer row positions; got Arrow's str"),
         ({"max_row_position": -1}, VALUE, "max_row_position must be from 0"),
         ({"max_row_position": "9"}, TYPE, "max_row_position must be an integer"),
         ({"distance_range": 3}, TYPE, r"pair \(lower, upper\)"),
@@ -192,6 +195,43 @@ def test_bad_queries(index: forebay.Index, queries: Floats, vectors: Floats) -> 
         cosine.search(np.eye(2, 16, k=-1, dtype=np.float32)[::-1].copy())
 
 
+class Changing:
+    """An integer that is another one each time."""
+
+    def __init__(self) -> None:
+        self.value = 1000
+
+    def __index__(self) -> int:
+        self.value //= 10
+        return self.value * 10
+
+
+def test_numbers_are_read_once(index: forebay.Index, queries: Floats) -> None:
+    distances, positions = index.search(queries, Changing(), nprobes=16)
+    assert distances.shape == positions.shape == (20, 1000)
+    assert (positions >= 0).all()
+
+
+def test_masked(model: forebay.Model) -> None:
+    rows = np.ma.masked_array(np.ones((3, 16), np.float32), mask=np.eye(3, 16, dtype=bool))
+    with fails(TYPE, r"np\.ma\.compress_rows\(vectors\)"):
+        forebay.Index(model).insert(rows)
+    with fails(TYPE, r"pass filter\.filled\(False\)"):
+        forebay.Index(model).search(rows.data, filter=np.ma.masked_array([True], mask=[True]))
+
+
+def test_unaligned(model: forebay.Model) -> None:
+    odd = np.zeros(4 * 64 + 1, np.uint8)[1:].view(np.float32).reshape(4, 16)
+    index = forebay.Index(model)
+    with fails(VALUE, r"aligned.*vectors\.copy\(\)"):
+        index.insert(odd)
+    positions = np.zeros(4 * 8 + 1, np.uint8)[1:].view(np.uint64)
+    positions[:] = [9, 7, 5, 3]
+    index.insert(odd.copy(), positions)  # What is not borrowed may be anywhere.
+    _, found = index.search(odd.copy(), 4, filter=positions[1:], nprobes=16)
+    assert found[0].tolist() == [3, 5, 7, -1]
+
+
 def test_too_much(index: forebay.Index, queries: Floats) -> None:
     with pytest.raises(forebay.OutOfMemoryError) as caught:
         index.search(np.repeat(queries, 500, axis=0), 2**31 - 1)
@@ -228,6 +268,12 @@ def test_other_mistakes(index: forebay.Index, vectors: Floats) -> None:
         index.to_partition_batches_reversed(-1)
     with fails(VALUE, "one entry for each of 2 batches; got 1"):
         index.insert_batches([vectors, vectors], [0])
+    table = pa.table({"a": [1], "b": [2]})
+    for one in (vectors, table, table.to_batches()[0], table["a"]):
+        with fails(TYPE, r"batches must be an iterable of batches; got one, .*pass \[it\]"):
+            index.insert_batches(one)
+    with fails(VALUE, r"batches\[1\] must have the model's dimension 16; got shape \[3000, 4\]"):
+        index.insert_batches([vectors, vectors[:, :4].copy()])
     with fails(TYPE, "batches must be iterable; got 5"):
         index.insert_batches(5)  # type: ignore[arg-type]
     with fails(TYPE, "row_positions must be iterable; got 5"):

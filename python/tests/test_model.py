@@ -67,6 +67,8 @@ def test_bad_files(model: forebay.Model, tmp_path: Path) -> None:
         forebay.Model.load(3)  # type: ignore[arg-type]
     with pytest.raises(forebay.InvalidArgumentError, match="NUL"):
         forebay.Model.load("a\0b")
+    with pytest.raises(forebay.InvalidArgumentError, match="encoded"):
+        forebay.Model.load("\ud800")
 
 
 def test_missing_file(tmp_path: Path, model: forebay.Model) -> None:
@@ -80,9 +82,26 @@ def test_missing_file(tmp_path: Path, model: forebay.Model) -> None:
         assert caught.value.filename == str(path)
         assert str(path) in str(caught.value)
         assert "No such file or directory" in str(caught.value)
+        again = pickle.loads(pickle.dumps(caught.value))
+        assert (type(again), again.errno, again.filename, str(again)) == (
+            forebay.MissingFileError,
+            errno.ENOENT,
+            str(path),
+            str(caught.value),
+        )
     with pytest.raises(forebay.FileError) as directory:
         forebay.Model.load(tmp_path)
     assert directory.value.errno == errno.EISDIR
+
+
+class Named(forebay.Model):
+    """A subclass, as users may make one."""
+
+
+def test_subclasses_are_pickled_as_such(model: forebay.Model) -> None:
+    named = pickle.loads(pickle.dumps(Named(model._native)))  # noqa: SLF001
+    assert type(named) is Named
+    assert named == model
 
 
 def test_weak_references(model: forebay.Model) -> None:

@@ -143,6 +143,8 @@ print(*{line.split()[-1] for line in open("/proc/self/maps") if "libarrow.so" in
 
 def test_version() -> None:
     assert forebay.__version__ == importlib.metadata.version("forebay") == _core.version
+    command = run(sys.executable, "-m", "forebay", "--version")
+    assert command.stdout == f"forebay {forebay.__version__}\n"
 
 
 def test_types(tmp_path: Path) -> None:

@@ -144,3 +144,12 @@ def test_search_arrow(index: forebay.Index, queries: Floats) -> None:
     np.testing.assert_array_equal(batch["row_position"], positions[:, :4].ravel())
     np.testing.assert_array_equal(batch["_distance"], distances[:, :4].ravel())
     assert index.search_arrow(queries[:0]).num_rows == 0
+
+
+def test_bounds_of_distances_are_not_rounded_down(index: forebay.Index, vectors: Floats) -> None:
+    """They are float64, distances float32: 0 < 1e-50, though as a float32 that is 0."""
+    options: dict[str, Any] = {"nprobes": 16, "refine_factor": 10}
+    found = index.search(vectors[7], 3, distance_range=(None, 1e-50), **options)
+    assert found[1][0].tolist() == [7, -1, -1]
+    found = index.search(vectors[7], 3, distance_range=(1e-50, None), **options)
+    assert 7 not in found[1][0]

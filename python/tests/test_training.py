@@ -59,7 +59,7 @@ def test_progress_calls(vectors: Floats) -> None:
     )
     assert {total for _, total in calls} == {3 + 4 * 2}
     done = [done for done, _ in calls]
-    assert done == sorted(done)
+    assert done == sorted(set(done))  # No step is reported twice.
     assert done[-1] == 11
 
 

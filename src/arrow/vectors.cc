@@ -73,8 +73,12 @@ Result<FloatLists> TakeApart(const arrow::Array& vectors) {
   const arrow::Type::type element_type = list_type.value_type()->id();
   const bool floats = element_type == arrow::Type::FLOAT || element_type == arrow::Type::DOUBLE ||
                       element_type == arrow::Type::HALF_FLOAT;
-  if (!floats || list_type.list_size() <= 0) {
+  if (!floats) {
     return wrong_type();
+  }
+  if (list_type.list_size() <= 0) {
+    return Status::InvalidArgument(fmt::format("expected vectors of at least one dimension, got {}",
+                                               vectors.type()->ToString()));
   }
   if (vectors.device_type() != arrow::DeviceAllocationType::kCPU) {
     return Status::InvalidArgument(

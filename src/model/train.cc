@@ -76,7 +76,7 @@ class Progress {
   bool Advance(std::size_t steps) {
     const std::scoped_lock lock(mutex_);
     done_ += steps;
-    if (!cancelled_ && options_.progress) {
+    if (!cancelled_ && steps > 0 && options_.progress) {
       cancelled_ = !options_.progress({.stage = stage_, .done = done_, .total = total_});
     }
     return !cancelled_;

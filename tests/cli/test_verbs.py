@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import subprocess
 from pathlib import Path
 
@@ -43,6 +44,12 @@ def test_help(forebay: Forebay, verb: tuple[str, ...]) -> None:
     if verb != ("bench",):
         assert "\nExamples:\n  forebay " in result.stdout
     assert max(len(line) for line in result.stdout.splitlines()) <= 100
+
+
+def test_version(forebay: Forebay) -> None:
+    result = forebay("--version")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert re.fullmatch(r"forebay \d+\.\d+\.\d+\n", result.stdout)
 
 
 @pytest.mark.parametrize(
@@ -169,12 +176,12 @@ def test_threads_and_seed(forebay: Forebay, npy: Path, tmp_path: Path) -> None:
         (7, 8, 1),
         (8, 8, 2),
         (100, 8, 25),
-        (101, 8, 1),
+        (101, 8, 101),
         (96, 8, 24),
         (100, 4, 50),
         (2, 4, 2),
         (6, 4, 2),
-        (14, 4, 2),
+        (14, 4, 14),
     ],
 )
 def test_default_sub_vectors(
