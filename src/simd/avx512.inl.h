@@ -66,7 +66,11 @@ struct B {
   static constexpr std::size_t kScanBlocks = 8;
 
   static Bytes Zero() { return _mm512_setzero_si512(); }
-  static Bytes Load(const std::uint8_t* p) { return _mm512_loadu_si512(p); }
+  static Bytes Load(const std::uint8_t* p) {
+    Bytes codes = _mm512_loadu_si512(p);
+    __asm__("" : "+v"(codes));  // Or gcc loads them again for each use.
+    return codes;
+  }
   static Bytes LoadFirst(std::size_t n, const std::uint8_t* p) {
     return _mm512_maskz_loadu_epi8(FirstLanes(n), p);
   }

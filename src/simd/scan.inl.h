@@ -15,6 +15,8 @@
 //                                          returns how many; may write up to kPackLanes too many
 #pragma once
 
+#include <utility>
+
 #include "simd/kernels.h"
 
 namespace forebay::simd {
@@ -31,8 +33,8 @@ inline std::uint64_t FirstLanes(std::size_t n) {
 /// and the odd ones saves taking out the even ones each time.
 template <typename B>
 struct EntrySums {
-  typename B::Bytes pairs = B::Zero();
-  typename B::Bytes odd = B::Zero();
+  typename B::Bytes pairs;
+  typename B::Bytes odd;
 
   void Add(typename B::Bytes entries) {
     pairs = B::Add16(pairs, entries);
@@ -40,12 +42,16 @@ struct EntrySums {
   }
 };
 
-/// The sums of any number of entries.
+/// Sums of even and odd lanes, saturated.
 template <typename B>
-struct SaturatedSums {
-  typename B::Bytes even = B::Zero();
-  typename B::Bytes odd = B::Zero();
+struct LaneSums {
+  typename B::Bytes even;
+  typename B::Bytes odd;
 
+  void Set(const EntrySums<B>& sums) {
+    even = B::SubHigh8(sums.pairs, sums.odd);
+    odd = sums.odd;
+  }
   void Add(const EntrySums<B>& sums) {
     even = B::AddSaturated16(even, B::SubHigh8(sums.pairs, sums.odd));
     odd = B::AddSaturated16(odd, sums.odd);
@@ -81,93 +87,113 @@ struct Lookup4Bit {
   }
 };
 
+template <std::size_t kIndex>
+struct Constant {
+  static constexpr std::size_t kValue = kIndex;
+};
+
+/// Calls body(Constant<0>()), body(Constant<1>()) and so on, n times. Arrays that are indexed so
+/// are a set of variables, which compilers keep in registers.
+template <std::size_t... kIndexes, typename Body>
+inline void ForEachOf(std::index_sequence<kIndexes...> /*indexes*/, const Body& body) {
+  (body(Constant<kIndexes>()), ...);
+}
+template <std::size_t kCount, typename Body>
+inline void ForEach(const Body& body) {
+  ForEachOf(std::make_index_sequence<kCount>(), body);
+}
+
+/// How many of n lanes there are from `lane` on.
+inline std::size_t LanesFrom(std::size_t lane, std::size_t n) { return n > lane ? n - lane : 0; }
+
 /// kBlocks consecutive blocks: each sub-vector's table is loaded once for all of them. Only the
 /// last one may be partial.
 template <typename V, typename B, typename Lookup, std::size_t kBlocks>
 struct ScanTile {
-  static constexpr std::size_t kRegisters = kBlockLanes / B::kLanes;  // For a byte of each lane.
+  static constexpr std::size_t kRegisters = kBlockLanes / B::kLanes;
+  static constexpr std::size_t kSums = kBlocks * kRegisters;
 
-  SaturatedSums<B> sums[kBlocks][kRegisters];
+  const CodeRun& run;
+  const ScanBound& bound;
+  std::size_t block;
+  std::size_t last_lanes = LanesFrom((block + kBlocks - 1) * kBlockLanes, run.num_lanes);
 
-  /// Lanes of the run from this tile's last block on.
-  static std::size_t LastLanes(const CodeRun& run, std::size_t block) {
-    return run.num_lanes - (block + kBlocks - 1) * kBlockLanes;
-  }
-
-  static typename B::Bytes LoadCodes(const std::uint8_t* codes, std::size_t lane, bool last,
-                                     std::size_t last_lanes) {
-    if (!last) {
-      return B::Load(codes + lane);
+  template <std::size_t kSum>
+  [[nodiscard]] typename B::Bytes LoadCodes(const std::uint8_t* codes, std::size_t code_len) const {
+    constexpr std::size_t kLane = kSum % kRegisters * B::kLanes;
+    codes += kSum / kRegisters * code_len * kBlockLanes + kLane;
+    if constexpr (kSum / kRegisters + 1 < kBlocks) {
+      return B::Load(codes);
+    } else {
+      return B::LoadFirst(LanesFrom(kLane, last_lanes), codes);
     }
-    return lane < last_lanes ? B::LoadFirst(last_lanes - lane, codes + lane) : B::Zero();
   }
 
-  /// Adds the entries of the code bytes [begin, end), which are few enough for exact sums.
-  void AddEntries(const CodeRun& run, const std::uint8_t* table, std::size_t block,
-                  std::size_t begin, std::size_t end) {
-    const std::size_t block_bytes = run.code_len * kBlockLanes;
-    const std::uint8_t* codes = run.codes + block * block_bytes;
-    const std::size_t last_lanes = LastLanes(run, block);
-    EntrySums<B> exact[kBlocks][kRegisters];  // Local: code bytes could alias members.
+  /// Adds up the entries of kExactBytes code bytes from `begin` on, or of what there is.
+  void AddEntries(std::size_t begin, EntrySums<B>* sums) const {
+    EntrySums<B> exact[kSums];
+    ForEach<kSums>([&](auto i) { exact[decltype(i)::kValue] = {B::Zero(), B::Zero()}; });
+    const std::size_t code_len = run.code_len;
+    const std::size_t end =
+        code_len - begin < Lookup::kExactBytes ? code_len : begin + Lookup::kExactBytes;
+    const std::uint8_t* codes = run.codes + (block * code_len + begin) * kBlockLanes;
+    const std::uint8_t* table = bound.table + begin * Lookup::kTableBytes;
     for (std::size_t j = begin; j < end; ++j) {
-      const Lookup lookup(table + j * Lookup::kTableBytes);
-      for (std::size_t b = 0; b < kBlocks; ++b) {
-        for (std::size_t r = 0; r < kRegisters; ++r) {
-          lookup.Add(LoadCodes(codes + b * block_bytes + j * kBlockLanes, r * B::kLanes,
-                               b + 1 == kBlocks, last_lanes),
-                     &exact[b][r]);
-        }
-      }
+      const Lookup lookup(table);
+      ForEach<kSums>([&](auto i) {
+        constexpr std::size_t kSum = decltype(i)::kValue;
+        lookup.Add(LoadCodes<kSum>(codes, code_len), &exact[kSum]);
+      });
+      codes += kBlockLanes;
+      table += Lookup::kTableBytes;
     }
-    for (std::size_t b = 0; b < kBlocks; ++b) {
-      for (std::size_t r = 0; r < kRegisters; ++r) {
-        sums[b][r].Add(exact[b][r]);
-      }
-    }
+    ForEach<kSums>([&](auto i) { sums[decltype(i)::kValue] = exact[decltype(i)::kValue]; });
   }
 
-  /// The lanes of one block that the bound keeps; `terms` has num_lanes of them.
-  static std::uint64_t Kept(const SaturatedSums<B>* sums, const ScanBound& bound,
-                            const float* terms, std::size_t num_lanes) {
+  /// The terms of lanes 16 q .. 16 q + 15 of the b-th block.
+  template <std::size_t kBlock>
+  [[nodiscard]] typename V::Floats LoadTerms(std::size_t q) const {
+    if (run.terms == nullptr) {
+      return V::Zero();
+    }
+    const float* terms = run.terms + (block + kBlock) * kBlockLanes + q * kPackLanes;
+    return kBlock + 1 < kBlocks ? V::Load(terms)
+                                : V::LoadFirst(LanesFrom(q * kPackLanes, last_lanes), terms);
+  }
+
+  /// The lanes of the b-th block that the bound keeps.
+  template <std::size_t kBlock>
+  [[nodiscard]] std::uint64_t Kept(const LaneSums<B>* sums) const {
     constexpr std::size_t kPacks = B::kLanes / kPackLanes;
     std::uint64_t kept = 0;
-    for (std::size_t q = 0; q < kBlockLanes / kPackLanes; ++q) {
-      auto lower = V::Set(bound.base);
-      if (terms != nullptr) {
-        lower = V::Add(lower, LoadTerms(terms, q * kPackLanes, num_lanes));
-      }
-      const SaturatedSums<B>& of_lanes = sums[q / kPacks];
-      const auto steps = B::Steps(of_lanes.even, of_lanes.odd, q % kPacks);
-      lower = V::Fma(V::Set(bound.delta), steps, lower);
-      kept |= std::uint64_t{V::NotGreater(lower, V::Set(bound.limit))} << (q * kPackLanes);
-    }
-    return kept & FirstLanes(num_lanes);
+    ForEach<kBlockLanes / kPackLanes>([&](auto i) {
+      constexpr std::size_t kPack = decltype(i)::kValue;
+      const LaneSums<B>& of_lanes = sums[kBlock * kRegisters + kPack / kPacks];
+      const auto steps = B::Steps(of_lanes.even, of_lanes.odd, kPack % kPacks);
+      const auto base = V::Add(V::Set(bound.base), LoadTerms<kBlock>(kPack));
+      const auto lower = V::Fma(V::Set(bound.delta), steps, base);
+      kept |= std::uint64_t{V::NotGreater(lower, V::Set(bound.limit))} << (kPack * kPackLanes);
+    });
+    return kBlock + 1 < kBlocks ? kept : kept & FirstLanes(last_lanes);
   }
 
-  static typename V::Floats LoadTerms(const float* terms, std::size_t lane, std::size_t num_lanes) {
-    if (lane + kPackLanes <= num_lanes) {
-      return V::Load(terms + lane);
-    }
-    return lane < num_lanes ? V::LoadFirst(num_lanes - lane, terms + lane) : V::Zero();
-  }
-
-  static std::size_t Run(const CodeRun& run, const ScanBound& bound, const std::uint64_t* eligible,
-                         std::size_t block, std::uint32_t* survivors) {
-    ScanTile tile;
-    for (std::size_t begin = 0; begin < run.code_len; begin += Lookup::kExactBytes) {
-      const std::size_t left = run.code_len - begin;
-      tile.AddEntries(run, bound.table, block, begin,
-                      begin + (left < Lookup::kExactBytes ? left : Lookup::kExactBytes));
+  [[nodiscard]] std::size_t Run(const std::uint64_t* eligible, std::uint32_t* survivors) const {
+    EntrySums<B> exact[kSums];
+    LaneSums<B> sums[kSums];
+    AddEntries(0, exact);
+    ForEach<kSums>([&](auto i) { sums[decltype(i)::kValue].Set(exact[decltype(i)::kValue]); });
+    for (std::size_t begin = Lookup::kExactBytes; begin < run.code_len;
+         begin += Lookup::kExactBytes) {
+      AddEntries(begin, exact);
+      ForEach<kSums>([&](auto i) { sums[decltype(i)::kValue].Add(exact[decltype(i)::kValue]); });
     }
     std::size_t count = 0;
-    for (std::size_t b = 0; b < kBlocks; ++b) {
-      const std::size_t first = (block + b) * kBlockLanes;
-      const std::uint64_t kept =
-          Kept(tile.sums[b], bound, run.terms != nullptr ? run.terms + first : nullptr,
-               b + 1 == kBlocks ? LastLanes(run, block) : kBlockLanes);
-      const std::uint64_t candidates = eligible != nullptr ? eligible[block + b] : kAllLanes;
-      count += B::Append(kept & candidates, first, survivors + count);
-    }
+    ForEach<kBlocks>([&](auto i) {
+      constexpr std::size_t kBlock = decltype(i)::kValue;
+      const std::uint64_t candidates = eligible != nullptr ? eligible[block + kBlock] : kAllLanes;
+      count += B::Append(Kept<kBlock>(sums) & candidates, (block + kBlock) * kBlockLanes,
+                         survivors + count);
+    });
     return count;
   }
 };
@@ -179,7 +205,8 @@ std::size_t ScanFrom(const CodeRun& run, const ScanBound& bound, const std::uint
   const std::size_t num_blocks = (run.num_lanes + kBlockLanes - 1) / kBlockLanes;
   std::size_t count = 0;
   for (; block + kBlocks <= num_blocks; block += kBlocks) {
-    count += ScanTile<V, B, Lookup, kBlocks>::Run(run, bound, eligible, block, survivors + count);
+    const ScanTile<V, B, Lookup, kBlocks> tile{run, bound, block};
+    count += tile.Run(eligible, survivors + count);
   }
   if constexpr (kBlocks > 1) {
     count += ScanFrom<V, B, Lookup, kBlocks / 2>(run, bound, eligible, block, survivors + count);
