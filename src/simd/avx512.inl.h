@@ -63,7 +63,6 @@ struct B {
   using Bytes = __m512i;
   using Table = __m512i;
   static constexpr std::size_t kLanes = 64;
-  static constexpr std::size_t kScanBlocks = 8;
 
   static Bytes Zero() { return _mm512_setzero_si512(); }
   static Bytes Load(const std::uint8_t* p) {
@@ -127,8 +126,8 @@ constexpr Kernels Avx512Kernels(const char* name) {
       .l2 = L2<V>,
       .dot = Dot<V>,
       .residual_term = ResidualTerm<V>,
-      .scan_8bit = Scan<V, B, Lookup8Bit<B, Entries>>,
-      .scan_4bit = Scan<V, B, Lookup4Bit<B>>,
+      .scan_8bit = Scan<V, B, Lookup8Bit<B, Entries>, 8>,
+      .scan_4bit = Scan<V, B, Lookup4Bit<B>, 8>,
       .adc_8bit = Adc<8>,
       .adc_4bit = Adc<4>,
   };

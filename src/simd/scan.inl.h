@@ -3,7 +3,6 @@
 //   Add(a, b) NotGreater(a, b)             the latter a bit for each lane; NaN is not greater
 // B is a register of byte lanes, which also serve as half as many 16-bit lanes:
 //   Bytes, kLanes                          32 or 64 of them
-//   kScanBlocks                            blocks that share the loads of a table; a power of two
 //   Zero() Load(p) LoadFirst(n, p)         the last one reads at most n bytes; p needs no alignment
 //   Add16 AddSaturated16 Low8(a) High8(a)  of 16-bit lanes; Low8 and High8 give halves as numbers
 //   SubHigh8(a, b)                         a - 256 b, modulo 2^16
@@ -177,7 +176,19 @@ struct ScanTile {
     return kBlock + 1 < kBlocks ? kept : kept & FirstLanes(last_lanes);
   }
 
-  [[nodiscard]] std::size_t Run(const std::uint64_t* eligible, std::uint32_t* survivors) const {
+  std::size_t Append(const std::uint64_t* kept, const std::uint64_t* eligible,
+                     std::uint32_t* survivors) const {
+    std::size_t count = 0;
+    for (std::size_t b = 0; b < kBlocks; ++b) {
+      const std::uint64_t lanes = kept[b] & (eligible != nullptr ? eligible[block + b] : kAllLanes);
+      if (lanes != 0) {
+        count += B::Append(lanes, (block + b) * kBlockLanes, survivors + count);
+      }
+    }
+    return count;
+  }
+
+  std::size_t Run(const std::uint64_t* eligible, std::uint32_t* survivors) const {
     EntrySums<B> exact[kSums];
     LaneSums<B> sums[kSums];
     AddEntries(0, exact);
@@ -187,14 +198,9 @@ struct ScanTile {
       AddEntries(begin, exact);
       ForEach<kSums>([&](auto i) { sums[decltype(i)::kValue].Add(exact[decltype(i)::kValue]); });
     }
-    std::size_t count = 0;
-    ForEach<kBlocks>([&](auto i) {
-      constexpr std::size_t kBlock = decltype(i)::kValue;
-      const std::uint64_t candidates = eligible != nullptr ? eligible[block + kBlock] : kAllLanes;
-      count += B::Append(Kept<kBlock>(sums) & candidates, (block + kBlock) * kBlockLanes,
-                         survivors + count);
-    });
-    return count;
+    std::uint64_t kept[kBlocks];
+    ForEach<kBlocks>([&](auto i) { kept[decltype(i)::kValue] = Kept<decltype(i)::kValue>(sums); });
+    return Append(kept, eligible, survivors);
   }
 };
 
@@ -214,10 +220,10 @@ std::size_t ScanFrom(const CodeRun& run, const ScanBound& bound, const std::uint
   return count;
 }
 
-template <typename V, typename B, typename Lookup>
+template <typename V, typename B, typename Lookup, std::size_t kBlocks>
 std::size_t Scan(const CodeRun& run, const ScanBound& bound, const std::uint64_t* eligible,
                  std::uint32_t* survivors) {
-  return ScanFrom<V, B, Lookup, B::kScanBlocks>(run, bound, eligible, 0, survivors);
+  return ScanFrom<V, B, Lookup, kBlocks>(run, bound, eligible, 0, survivors);
 }
 
 }  // namespace
