@@ -45,6 +45,10 @@ struct V {
   static std::uint32_t ArgMax(Floats scores, Ints indexes, float* score) {
     *score = _mm512_reduce_max_ps(scores);
     const __mmask16 best = _mm512_cmp_ps_mask(scores, Set(*score), _CMP_EQ_OQ);
+    const Ints candidates = _mm512_maskz_compress_epi32(best, indexes);
+    if ((best & (best - 1)) == 0) {  // No tie.
+      return static_cast<std::uint32_t>(_mm_cvtsi128_si32(_mm512_castsi512_si128(candidates)));
+    }
     return static_cast<std::uint32_t>(_mm512_mask_reduce_min_epu32(best, indexes));
   }
   static float ReduceTree(Floats v) {

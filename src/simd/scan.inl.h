@@ -14,9 +14,8 @@
 //                                          returns how many; may write up to kPackLanes too many
 #pragma once
 
-#include <utility>
-
 #include "simd/kernels.h"
+#include "simd/unroll.inl.h"
 
 namespace forebay::simd {
 namespace {
@@ -85,22 +84,6 @@ struct Lookup4Bit {
     sums->Add(B::FindHigh(high, codes));
   }
 };
-
-template <std::size_t kIndex>
-struct Constant {
-  static constexpr std::size_t kValue = kIndex;
-};
-
-/// Calls body(Constant<0>()), body(Constant<1>()) and so on, n times. Arrays that are indexed so
-/// are a set of variables, which compilers keep in registers.
-template <std::size_t... kIndexes, typename Body>
-inline void ForEachOf(std::index_sequence<kIndexes...> /*indexes*/, const Body& body) {
-  (body(Constant<kIndexes>()), ...);
-}
-template <std::size_t kCount, typename Body>
-inline void ForEach(const Body& body) {
-  ForEachOf(std::make_index_sequence<kCount>(), body);
-}
 
 /// How many of n lanes there are from `lane` on.
 inline std::size_t LanesFrom(std::size_t lane, std::size_t n) { return n > lane ? n - lane : 0; }
