@@ -120,7 +120,8 @@ struct B {
   }
 };
 
-template <typename Entries>
+/// ByteLanes is B, or B with better lookups; Entries looks up 8-bit codes.
+template <typename ByteLanes, typename Entries>
 constexpr Kernels Avx512Kernels(const char* name) {
   return {
       .name = name,
@@ -130,8 +131,8 @@ constexpr Kernels Avx512Kernels(const char* name) {
       .l2 = L2<V>,
       .dot = Dot<V>,
       .residual_term = ResidualTerm<V>,
-      .scan_8bit = Scan<V, B, Lookup8Bit<B, Entries>, 8>,
-      .scan_4bit = Scan<V, B, Lookup4Bit<B>, 8>,
+      .scan_8bit = Scan<V, ByteLanes, Lookup8Bit<ByteLanes, Entries>, 8>,
+      .scan_4bit = Scan<V, ByteLanes, Lookup4Bit<ByteLanes>, 8>,
       .adc_8bit = Adc<8>,
       .adc_4bit = Adc<4>,
   };
