@@ -4,6 +4,7 @@
 #pragma once
 
 #include "simd/kernels.h"
+#include "simd/unroll.inl.h"
 
 namespace forebay::simd {
 namespace {
@@ -26,17 +27,48 @@ inline void ForEachCode(const std::uint8_t* code, std::size_t code_len, const Ad
   }
 }
 
+/// Adds the entries of one code byte.
+template <unsigned kBits>
+inline float AddEntries(float distance, const float* entries, std::size_t j, unsigned byte) {
+  if constexpr (kBits == 8) {
+    return distance + entries[j * 256 + byte];
+  } else {
+    return distance + entries[j * 32 + (byte & 15U)] + entries[j * 32 + 16 + (byte >> 4U)];
+  }
+}
+
+/// Each lane is a chain of dependent additions, so kLanes of them go side by side.
+template <unsigned kBits, std::size_t kLanes>
+inline void AdcOf(const CodeBlocks& blocks, const float* entries, const std::uint32_t* lanes,
+                  float* out) {
+  float distances[kLanes];
+  const std::uint8_t* codes[kLanes];
+  ForEach<kLanes>([&](auto i) {
+    constexpr std::size_t kLane = decltype(i)::kValue;
+    const CodeBlock& block = blocks.blocks[lanes[kLane] / kBlockLanes];
+    distances[kLane] = AdcStart(block, lanes[kLane] % kBlockLanes);
+    codes[kLane] = block.codes + lanes[kLane] % kBlockLanes;
+  });
+  for (std::size_t j = 0; j < blocks.code_len; ++j) {
+    ForEach<kLanes>([&](auto i) {
+      constexpr std::size_t kLane = decltype(i)::kValue;
+      distances[kLane] =
+          AddEntries<kBits>(distances[kLane], entries, j, codes[kLane][j * kBlockLanes]);
+    });
+  }
+  ForEach<kLanes>([&](auto i) { out[decltype(i)::kValue] = distances[decltype(i)::kValue]; });
+}
+
 template <unsigned kBits>
 void Adc(const CodeBlocks& blocks, const float* entries, const std::uint32_t* lanes,
          std::size_t num_lanes, float* out) {
-  for (std::size_t i = 0; i < num_lanes; ++i) {
-    const CodeBlock& block = blocks.blocks[lanes[i] / kBlockLanes];
-    const std::size_t lane = lanes[i] % kBlockLanes;
-    float distance = AdcStart(block, lane);
-    ForEachCode<kBits>(block.codes + lane, blocks.code_len, [&](std::size_t m, unsigned code) {
-      distance += entries[(m << kBits) + code];
-    });
-    out[i] = distance;
+  constexpr std::size_t kLanes = 4;
+  std::size_t i = 0;
+  for (; i + kLanes <= num_lanes; i += kLanes) {
+    AdcOf<kBits, kLanes>(blocks, entries, lanes + i, out + i);
+  }
+  for (; i < num_lanes; ++i) {
+    AdcOf<kBits, 1>(blocks, entries, lanes + i, out + i);
   }
 }
 

@@ -127,7 +127,6 @@ struct B {
   using Bytes = __m256i;
   using Table = __m256i;
   static constexpr std::size_t kLanes = 32;
-  static constexpr std::size_t kScanBlocks = 2;
 
   static Bytes Zero() { return _mm256_setzero_si256(); }
   static Bytes Load(const std::uint8_t* p) {
@@ -137,9 +136,17 @@ struct B {
     if (n >= kLanes) {
       return Load(p);
     }
-    std::uint8_t bytes[kLanes] = {};
-    __builtin_memcpy(bytes, p, n);
-    return Load(bytes);
+    // Masked loads take whole groups of four bytes; the others come one by one.
+    const __m256i fours = _mm256_set1_epi32(static_cast<int>(n / 4));
+    const __m256i numbers = V::LaneNumbers().low;
+    std::uint32_t rest = 0;
+    for (std::size_t i = n / 4 * 4; i < n; ++i) {
+      rest |= std::uint32_t{p[i]} << (i % 4 * 8);
+    }
+    const __m256i whole =
+        _mm256_maskload_epi32(reinterpret_cast<const int*>(p), _mm256_cmpgt_epi32(fours, numbers));
+    return _mm256_or_si256(whole, _mm256_and_si256(_mm256_set1_epi32(static_cast<int>(rest)),
+                                                   _mm256_cmpeq_epi32(fours, numbers)));
   }
   static Bytes Add16(Bytes a, Bytes b) { return _mm256_add_epi16(a, b); }
   static Bytes AddSaturated16(Bytes a, Bytes b) { return _mm256_adds_epu16(a, b); }
@@ -175,30 +182,43 @@ struct B {
   }
 };
 
-/// 256 entries as 16 slices of 16: a byte shuffle on the low four bits finds a candidate in each
-/// slice, and the high four bits, one by one, choose among the candidates.
+/// 256 entries as 16 slices of 16: a byte shuffle on the low four bits of the code finds a
+/// candidate in each slice, and the high four bits, one by one, choose among the candidates.
 struct Entries {
   const std::uint8_t* table;
 
   explicit Entries(const std::uint8_t* entries) : table(entries) {}
 
   [[nodiscard]] __m256i Find(__m256i codes) const {
+    const __m256i top = _mm256_set1_epi8(static_cast<char>(0x80));
     const __m256i low = _mm256_and_si256(codes, _mm256_set1_epi8(15));
-    // A blend looks at the highest bit of each byte.
-    const __m256i bits[4] = {_mm256_slli_epi16(codes, 3), _mm256_slli_epi16(codes, 2),
-                             _mm256_slli_epi16(codes, 1), codes};
-    return Choose<4>(table, low, bits);
+    const __m256i bit4 = _mm256_and_si256(_mm256_slli_epi16(codes, 3), top);
+    const __m256i even = _mm256_or_si256(low, bit4);
+    const Index index{even,
+                      _mm256_xor_si256(even, top),
+                      {_mm256_slli_epi16(codes, 2), _mm256_slli_epi16(codes, 1), codes}};
+    return Choose<3>(table, index);
   }
 
-  /// The entry among 2^kLevels slices.
-  template <int kLevels>
-  static __m256i Choose(const std::uint8_t* slices, __m256i low, const __m256i* bits) {
-    if constexpr (kLevels == 0) {
-      return _mm256_shuffle_epi8(B::LoadTable16(slices), low);
+  /// A shuffle gives zero where the index has its top bit set. `even` has it set where bit 4 of
+  /// the code is, so there it finds nothing in the slices of even number; `odd` the other way
+  /// round. A blend, too, looks at top bits: `bits` has bits 5, 6 and 7 of the code there.
+  struct Index {
+    __m256i even;
+    __m256i odd;
+    __m256i bits[3];
+  };
+
+  /// The entry, among 2^kBits pairs of slices.
+  template <int kBits>
+  static __m256i Choose(const std::uint8_t* slices, const Index& index) {
+    if constexpr (kBits == 0) {
+      return _mm256_or_si256(_mm256_shuffle_epi8(B::LoadTable16(slices), index.even),
+                             _mm256_shuffle_epi8(B::LoadTable16(slices + 16), index.odd));
     } else {
-      constexpr std::size_t kHalf = std::size_t{16} << (kLevels - 1);
-      return _mm256_blendv_epi8(Choose<kLevels - 1>(slices, low, bits),
-                                Choose<kLevels - 1>(slices + kHalf, low, bits), bits[kLevels - 1]);
+      constexpr std::size_t kHalf = std::size_t{32} << (kBits - 1);
+      return _mm256_blendv_epi8(Choose<kBits - 1>(slices, index),
+                                Choose<kBits - 1>(slices + kHalf, index), index.bits[kBits - 1]);
     }
   }
 };
@@ -215,8 +235,8 @@ const Kernels kAvx2Kernels = {
     .residual_term = ResidualTerm<V>,
     .min_max = MinMax<V>,
     .quantize = Quantize<V>,
-    .scan_8bit = Scan<V, B, Lookup8Bit<B, Entries>>,
-    .scan_4bit = Scan<V, B, Lookup4Bit<B>>,
+    .scan_8bit = Scan<V, B, Lookup8Bit<B, Entries>, 1>,
+    .scan_4bit = Scan<V, B, Lookup4Bit<B>, 2>,
     .adc_8bit = Adc<8>,
     .adc_4bit = Adc<4>,
 };

@@ -51,6 +51,10 @@ struct V {
   static std::uint32_t ArgMax(Floats scores, Ints indexes, float* score) {
     *score = _mm512_reduce_max_ps(scores);
     const __mmask16 best = _mm512_cmp_ps_mask(scores, Set(*score), _CMP_EQ_OQ);
+    const Ints candidates = _mm512_maskz_compress_epi32(best, indexes);
+    if ((best & (best - 1)) == 0) {  // No tie.
+      return static_cast<std::uint32_t>(_mm_cvtsi128_si32(_mm512_castsi512_si128(candidates)));
+    }
     return static_cast<std::uint32_t>(_mm512_mask_reduce_min_epu32(best, indexes));
   }
   static float ReduceTree(Floats v) {
@@ -69,10 +73,13 @@ struct B {
   using Bytes = __m512i;
   using Table = __m512i;
   static constexpr std::size_t kLanes = 64;
-  static constexpr std::size_t kScanBlocks = 8;
 
   static Bytes Zero() { return _mm512_setzero_si512(); }
-  static Bytes Load(const std::uint8_t* p) { return _mm512_loadu_si512(p); }
+  static Bytes Load(const std::uint8_t* p) {
+    Bytes codes = _mm512_loadu_si512(p);
+    __asm__("" : "+v"(codes));  // Or gcc loads them again for each use.
+    return codes;
+  }
   static Bytes LoadFirst(std::size_t n, const std::uint8_t* p) {
     return _mm512_maskz_loadu_epi8(FirstLanes(n), p);
   }
@@ -119,7 +126,8 @@ struct B {
   }
 };
 
-template <typename Entries>
+/// ByteLanes is B, or B with better lookups; Entries looks up 8-bit codes.
+template <typename ByteLanes, typename Entries>
 constexpr Kernels Avx512Kernels(const char* name) {
   return {
       .name = name,
@@ -131,8 +139,8 @@ constexpr Kernels Avx512Kernels(const char* name) {
       .residual_term = ResidualTerm<V>,
       .min_max = MinMax<V>,
       .quantize = Quantize<V>,
-      .scan_8bit = Scan<V, B, Lookup8Bit<B, Entries>>,
-      .scan_4bit = Scan<V, B, Lookup4Bit<B>>,
+      .scan_8bit = Scan<V, ByteLanes, Lookup8Bit<ByteLanes, Entries>, 8>,
+      .scan_4bit = Scan<V, ByteLanes, Lookup4Bit<ByteLanes>, 8>,
       .adc_8bit = Adc<8>,
       .adc_4bit = Adc<4>,
   };

@@ -41,6 +41,6 @@ struct Entries {
 
 }  // namespace
 
-constinit const Kernels kAvx512bwKernels = Avx512Kernels<Entries>("avx512bw");
+constinit const Kernels kAvx512bwKernels = Avx512Kernels<B, Entries>("avx512bw");
 
 }  // namespace forebay::simd

@@ -30,8 +30,10 @@ struct NearestTile {
     }
   }
 
+  /// Inlined, so that `best` stays in registers: packed rows may be few, and short.
   template <std::size_t kWidth>
-  void Score(const PackedRows& packed, std::size_t group, const float* rows, std::size_t stride) {
+  [[gnu::always_inline]] void Score(const PackedRows& packed, std::size_t group, const float* rows,
+                                    std::size_t stride) {
     const std::size_t group_size = packed.dim * kPackLanes;
     const float* column = packed.data + group * group_size;
     typename V::Floats sums[kRows][kWidth];

@@ -3,7 +3,6 @@
 //   Add(a, b) NotGreater(a, b)             the latter a bit for each lane; NaN is not greater
 // B is a register of byte lanes, which also serve as half as many 16-bit lanes:
 //   Bytes, kLanes                          32 or 64 of them
-//   kScanBlocks                            blocks that share the loads of a table; a power of two
 //   Zero() Load(p) LoadFirst(n, p)         the last one reads at most n bytes; p needs no alignment
 //   Add16 AddSaturated16 Low8(a) High8(a)  of 16-bit lanes; Low8 and High8 give halves as numbers
 //   SubHigh8(a, b)                         a - 256 b, modulo 2^16
@@ -15,9 +14,8 @@
 //                                          returns how many; may write up to kPackLanes too many
 #pragma once
 
-#include <utility>
-
 #include "simd/kernels.h"
+#include "simd/unroll.inl.h"
 
 namespace forebay::simd {
 namespace {
@@ -33,8 +31,8 @@ inline std::uint64_t FirstLanes(std::size_t n) {
 /// and the odd ones saves taking out the even ones each time.
 template <typename B>
 struct EntrySums {
-  typename B::Bytes pairs = B::Zero();
-  typename B::Bytes odd = B::Zero();
+  typename B::Bytes pairs;
+  typename B::Bytes odd;
 
   void Add(typename B::Bytes entries) {
     pairs = B::Add16(pairs, entries);
@@ -42,12 +40,16 @@ struct EntrySums {
   }
 };
 
-/// The sums of any number of entries.
+/// Sums of even and odd lanes, saturated.
 template <typename B>
-struct SaturatedSums {
-  typename B::Bytes even = B::Zero();
-  typename B::Bytes odd = B::Zero();
+struct LaneSums {
+  typename B::Bytes even;
+  typename B::Bytes odd;
 
+  void Set(const EntrySums<B>& sums) {
+    even = B::SubHigh8(sums.pairs, sums.odd);
+    odd = sums.odd;
+  }
   void Add(const EntrySums<B>& sums) {
     even = B::AddSaturated16(even, B::SubHigh8(sums.pairs, sums.odd));
     odd = B::AddSaturated16(odd, sums.odd);
@@ -83,27 +85,11 @@ struct Lookup4Bit {
   }
 };
 
-template <std::size_t kIndex>
-struct Constant {
-  static constexpr std::size_t kValue = kIndex;
-};
-
-/// Calls body(Constant<0>()), body(Constant<1>()) and so on, n times. Arrays that are indexed so
-/// are a set of variables, which compilers keep in registers.
-template <std::size_t... kIndexes, typename Body>
-inline void ForEachOf(std::index_sequence<kIndexes...> /*indexes*/, const Body& body) {
-  (body(Constant<kIndexes>()), ...);
-}
-template <std::size_t kCount, typename Body>
-inline void ForEach(const Body& body) {
-  ForEachOf(std::make_index_sequence<kCount>(), body);
-}
-
 /// How many of n lanes there are from `lane` on.
 inline std::size_t LanesFrom(std::size_t lane, std::size_t n) { return n > lane ? n - lane : 0; }
 
-/// kBlocks blocks: each sub-vector's table is loaded once for all of them. kFull: every one has 64
-/// lanes.
+/// kBlocks blocks: each sub-vector's table is loaded once for all of them. kFull: all of them have
+/// 64 lanes.
 template <typename V, typename B, typename Lookup, std::size_t kBlocks, bool kFull>
 struct ScanTile {
   static constexpr std::size_t kRegisters = kBlockLanes / B::kLanes;
@@ -114,24 +100,30 @@ struct ScanTile {
   const BoundTable& table;
 
   template <std::size_t kSum>
-  [[nodiscard]] typename B::Bytes LoadCodes(std::size_t j) const {
+  [[nodiscard]] typename B::Bytes LoadCodes(const std::uint8_t* const* codes, std::size_t j) const {
+    constexpr std::size_t kBlock = kSum / kRegisters;
     constexpr std::size_t kLane = kSum % kRegisters * B::kLanes;
-    const CodeBlock& block = blocks[kSum / kRegisters];
-    const std::uint8_t* codes = block.codes + j * kBlockLanes + kLane;
-    return kFull ? B::Load(codes) : B::LoadFirst(LanesFrom(kLane, block.num_lanes), codes);
+    const std::uint8_t* from = codes[kBlock] + j * kBlockLanes + kLane;
+    return kFull ? B::Load(from) : B::LoadFirst(LanesFrom(kLane, blocks[kBlock].num_lanes), from);
   }
 
-  /// Adds the entries of the code bytes [begin, end), which are few enough for exact sums.
-  void AddEntries(std::size_t begin, std::size_t end, SaturatedSums<B>* sums) const {
+  /// Adds up the entries of kExactBytes code bytes from `begin` on, or of what there is.
+  void AddEntries(std::size_t begin, EntrySums<B>* sums) const {
     EntrySums<B> exact[kSums];
+    ForEach<kSums>([&](auto i) { exact[decltype(i)::kValue] = {B::Zero(), B::Zero()}; });
+    const std::uint8_t* codes[kBlocks];
+    ForEach<kBlocks>(
+        [&](auto i) { codes[decltype(i)::kValue] = blocks[decltype(i)::kValue].codes; });
+    const std::size_t end =
+        code_len - begin < Lookup::kExactBytes ? code_len : begin + Lookup::kExactBytes;
     for (std::size_t j = begin; j < end; ++j) {
       const Lookup lookup(table.entries + j * Lookup::kTableBytes);
       ForEach<kSums>([&](auto i) {
         constexpr std::size_t kSum = decltype(i)::kValue;
-        lookup.Add(LoadCodes<kSum>(j), &exact[kSum]);
+        lookup.Add(LoadCodes<kSum>(codes, j), &exact[kSum]);
       });
     }
-    ForEach<kSums>([&](auto i) { sums[decltype(i)::kValue].Add(exact[decltype(i)::kValue]); });
+    ForEach<kSums>([&](auto i) { sums[decltype(i)::kValue] = exact[decltype(i)::kValue]; });
   }
 
   /// The terms of lanes 16 q .. 16 q + 15.
@@ -143,15 +135,15 @@ struct ScanTile {
     return kFull ? V::Load(terms) : V::LoadFirst(LanesFrom(q * kPackLanes, block.num_lanes), terms);
   }
 
-  /// The lanes of the b-th block that the bound keeps, and absent ones.
+  /// The lanes of the b-th block that the bound keeps, and any absent ones.
   template <std::size_t kBlock>
-  [[nodiscard]] std::uint64_t Kept(const SaturatedSums<B>* sums) const {
+  [[nodiscard]] std::uint64_t Kept(const LaneSums<B>* sums) const {
     constexpr std::size_t kPacks = B::kLanes / kPackLanes;
     const CodeBlock& block = blocks[kBlock];
     std::uint64_t kept = 0;
     ForEach<kBlockLanes / kPackLanes>([&](auto i) {
       constexpr std::size_t kPack = decltype(i)::kValue;
-      const SaturatedSums<B>& of_lanes = sums[kBlock * kRegisters + kPack / kPacks];
+      const LaneSums<B>& of_lanes = sums[kBlock * kRegisters + kPack / kPacks];
       const auto steps = B::Steps(of_lanes.even, of_lanes.odd, kPack % kPacks);
       const auto base = V::Add(V::Set(block.base), LoadTerms(block, kPack));
       const auto lower = V::Fma(V::Set(table.delta), steps, base);
@@ -161,19 +153,29 @@ struct ScanTile {
   }
 
   /// `first` is the number of the first lane.
-  std::size_t Run(std::size_t first, std::uint32_t* survivors) const {
-    SaturatedSums<B> sums[kSums];
-    for (std::size_t begin = 0; begin < code_len; begin += Lookup::kExactBytes) {
-      const std::size_t left = code_len - begin;
-      AddEntries(begin, begin + (left < Lookup::kExactBytes ? left : Lookup::kExactBytes), sums);
-    }
+  std::size_t Append(const std::uint64_t* kept, std::size_t first, std::uint32_t* survivors) const {
     std::size_t count = 0;
-    ForEach<kBlocks>([&](auto i) {
-      constexpr std::size_t kBlock = decltype(i)::kValue;
-      const std::uint64_t kept = Kept<kBlock>(sums) & blocks[kBlock].eligible;
-      count += B::Append(kept, first + kBlock * kBlockLanes, survivors + count);
-    });
+    for (std::size_t b = 0; b < kBlocks; ++b) {
+      const std::uint64_t lanes = kept[b] & blocks[b].eligible;
+      if (lanes != 0) {
+        count += B::Append(lanes, first + b * kBlockLanes, survivors + count);
+      }
+    }
     return count;
+  }
+
+  std::size_t Run(std::size_t first, std::uint32_t* survivors) const {
+    EntrySums<B> exact[kSums];
+    LaneSums<B> sums[kSums];
+    AddEntries(0, exact);
+    ForEach<kSums>([&](auto i) { sums[decltype(i)::kValue].Set(exact[decltype(i)::kValue]); });
+    for (std::size_t begin = Lookup::kExactBytes; begin < code_len; begin += Lookup::kExactBytes) {
+      AddEntries(begin, exact);
+      ForEach<kSums>([&](auto i) { sums[decltype(i)::kValue].Add(exact[decltype(i)::kValue]); });
+    }
+    std::uint64_t kept[kBlocks];
+    ForEach<kBlocks>([&](auto i) { kept[decltype(i)::kValue] = Kept<decltype(i)::kValue>(sums); });
+    return Append(kept, first, survivors);
   }
 };
 
@@ -206,9 +208,9 @@ std::size_t ScanFrom(const CodeBlocks& blocks, const BoundTable& table, std::siz
   return count;
 }
 
-template <typename V, typename B, typename Lookup>
+template <typename V, typename B, typename Lookup, std::size_t kBlocks>
 std::size_t Scan(const CodeBlocks& blocks, const BoundTable& table, std::uint32_t* survivors) {
-  return ScanFrom<V, B, Lookup, B::kScanBlocks>(blocks, table, 0, survivors);
+  return ScanFrom<V, B, Lookup, kBlocks>(blocks, table, 0, survivors);
 }
 
 }  // namespace
