@@ -13,6 +13,7 @@
 #include "simd/kernels.h"
 #include "support/code_blocks.h"
 #include "support/guarded_array.h"
+#include "support/kernel_inputs.h"
 #include "support/kernel_test.h"
 #include "support/test_data.h"
 
@@ -22,26 +23,20 @@ namespace {
 using forebay::testing::AllLevels;
 using forebay::testing::Bits;
 using forebay::testing::CodeBlocks;
+using forebay::testing::EntriesPerByte;
 using forebay::testing::GuardedArray;
 using forebay::testing::KernelTest;
 using forebay::testing::LevelName;
+using forebay::testing::RandomBytes;
+using forebay::testing::RandomMasks;
 using forebay::testing::Rng;
 using forebay::testing::Sizes;
+using forebay::testing::Survivors;
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr std::array<std::size_t, 27> kLaneCounts = {
     1,   2,   15,  16,  17,  31,  33,  48,  63,  64,   65,   127,  128, 129,
     255, 256, 257, 511, 512, 513, 575, 576, 577, 1000, 1023, 1025, 1500};
-
-std::size_t EntriesPerByte(unsigned bits) { return bits == 8 ? 256 : 32; }
-
-std::vector<std::uint8_t> RandomBytes(std::size_t n, Rng* rng) {
-  std::vector<std::uint8_t> bytes(n);
-  for (auto& byte : bytes) {
-    byte = static_cast<std::uint8_t>(rng->Next());
-  }
-  return bytes;
-}
 
 /// Code m of one lane.
 unsigned CodeOf(const CodeRun& run, unsigned bits, std::size_t lane, std::size_t m) {
@@ -75,15 +70,6 @@ std::vector<std::uint32_t> SurvivorsByDefinition(const CodeRun& run, const ScanB
   return survivors;
 }
 
-std::vector<std::uint32_t> Survivors(const Kernels& kernels, const CodeRun& run,
-                                     const ScanBound& bound, unsigned bits,
-                                     const std::uint64_t* eligible) {
-  GuardedArray<std::uint32_t> survivors(run.num_lanes + kPackLanes);
-  const auto scan = bits == 8 ? kernels.scan_8bit : kernels.scan_4bit;
-  const std::size_t count = scan(run, bound, eligible, survivors.data());
-  return {survivors.data(), survivors.data() + count};
-}
-
 /// Limits under which no, few, half and all lanes survive, one that is exactly the bound of a lane,
 /// and the limits of floats.
 std::vector<float> Limits(const CodeRun& run, const ScanBound& bound, unsigned bits) {
@@ -101,17 +87,6 @@ std::vector<float> Limits(const CodeRun& run, const ScanBound& bound, unsigned b
           std::nextafter(bounds[bounds.size() / 2], -kInfinity),
           bounds.back(),
           kInfinity};
-}
-
-/// Masks in which absent lanes look eligible too, as nothing says that they do not.
-std::vector<std::uint64_t> RandomMasks(std::size_t num_lanes, double density, Rng* rng) {
-  std::vector<std::uint64_t> masks((num_lanes + 63) / 64, 0);
-  for (std::size_t i = 0; i < masks.size() * 64; ++i) {
-    if (i >= num_lanes || rng->Chance(density)) {
-      masks[i / 64] |= std::uint64_t{1} << (i % 64);
-    }
-  }
-  return masks;
 }
 
 class ScanKernelsTest : public KernelTest {
