@@ -12,6 +12,7 @@
 #include "simd/kernels.h"
 #include "support/canonical_arithmetic.h"
 #include "support/guarded_array.h"
+#include "support/kernel_inputs.h"
 #include "support/kernel_test.h"
 #include "support/test_data.h"
 
@@ -27,8 +28,10 @@ using forebay::testing::GuardedArray;
 using forebay::testing::kAllFloats;
 using forebay::testing::KernelTest;
 using forebay::testing::LevelName;
+using forebay::testing::Packed;
 using forebay::testing::RandomFloats;
 using forebay::testing::Rng;
+using forebay::testing::Rows;
 using forebay::testing::Sizes;
 using forebay::testing::TreeDot;
 using forebay::testing::TreeL2;
@@ -38,55 +41,6 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr std::array<std::size_t, 12> kDims = {1, 2, 3, 4, 8, 15, 16, 17, 31, 64, 100, 130};
 constexpr std::array<std::size_t, 17> kPackedRows = {1,   2,   15,  16,  17,  31,  32,  33, 100,
                                                      127, 128, 129, 144, 255, 256, 257, 300};
-
-/// Packed rows that end where the memory does. Keeps the rows as they came, too.
-class Packed {
- public:
-  Packed(std::size_t num_rows, std::size_t dim, std::span<const float> rows,
-         std::span<const float> biases)
-      : num_rows_(num_rows),
-        dim_(dim),
-        rows_(rows.begin(), rows.end()),
-        data_(Groups(num_rows) * dim * kPackLanes),
-        biases_(Groups(num_rows) * kPackLanes) {
-    std::fill_n(data_.data(), data_.size(), 0.0F);
-    std::fill_n(biases_.data(), biases_.size(), -kInfinity);
-    for (std::size_t i = 0; i < num_rows; ++i) {
-      biases_.data()[i] = biases[i];
-      for (std::size_t d = 0; d < dim; ++d) {
-        data_.data()[(i / kPackLanes * dim + d) * kPackLanes + i % kPackLanes] = rows[i * dim + d];
-      }
-    }
-  }
-
-  [[nodiscard]] PackedRows view() const { return {data_.data(), biases_.data(), num_rows_, dim_}; }
-  [[nodiscard]] const float* row(std::size_t i) const { return rows_.data() + i * dim_; }
-
- private:
-  static std::size_t Groups(std::size_t num_rows) { return (num_rows + 15) / 16; }
-
-  std::size_t num_rows_;
-  std::size_t dim_;
-  std::vector<float> rows_;
-  GuardedArray<float> data_;
-  GuardedArray<float> biases_;
-};
-
-/// Rows with other floats between them, the last of which ends where the memory does.
-class Rows {
- public:
-  Rows(std::size_t num_rows, std::size_t dim, std::size_t stride, Floats kind, Rng* rng)
-      : num_rows_(num_rows),
-        stride_(stride),
-        data_(RandomFloats((num_rows - 1) * stride + dim, kind, rng)) {}
-
-  [[nodiscard]] StridedRows view() const { return {data_.data(), num_rows_, stride_}; }
-
- private:
-  std::size_t num_rows_;
-  std::size_t stride_;
-  GuardedArray<float> data_;
-};
 
 struct Answer {
   std::vector<std::uint32_t> indexes;

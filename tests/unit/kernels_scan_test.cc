@@ -14,38 +14,34 @@
 #include "simd/kernels.h"
 #include "support/code_blocks.h"
 #include "support/guarded_array.h"
+#include "support/kernel_inputs.h"
 #include "support/kernel_test.h"
 #include "support/test_data.h"
 
 namespace forebay::simd {
 namespace {
 
+using forebay::testing::AdcDistances;
 using forebay::testing::AllLevels;
 using forebay::testing::Bits;
 using forebay::testing::BlocksOf;
 using forebay::testing::CodeRun;
+using forebay::testing::EntriesPerByte;
 using forebay::testing::RunBound;
 using RandomCodes = forebay::testing::CodeBlocks;
 using forebay::testing::GuardedArray;
 using forebay::testing::KernelTest;
 using forebay::testing::LevelName;
+using forebay::testing::RandomBytes;
+using forebay::testing::RandomMasks;
 using forebay::testing::Rng;
 using forebay::testing::Sizes;
+using forebay::testing::Survivors;
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr std::array<std::size_t, 27> kLaneCounts = {
     1,   2,   15,  16,  17,  31,  33,  48,  63,  64,   65,   127,  128, 129,
     255, 256, 257, 511, 512, 513, 575, 576, 577, 1000, 1023, 1025, 1500};
-
-std::size_t EntriesPerByte(unsigned bits) { return bits == 8 ? 256 : 32; }
-
-std::vector<std::uint8_t> RandomBytes(std::size_t n, Rng* rng) {
-  std::vector<std::uint8_t> bytes(n);
-  for (auto& byte : bytes) {
-    byte = static_cast<std::uint8_t>(rng->Next());
-  }
-  return bytes;
-}
 
 /// Code m of one lane.
 unsigned CodeOf(const CodeRun& run, unsigned bits, std::size_t lane, std::size_t m) {
@@ -79,17 +75,6 @@ std::vector<std::uint32_t> SurvivorsByDefinition(const CodeRun& run, const RunBo
   return survivors;
 }
 
-std::vector<std::uint32_t> Survivors(const Kernels& kernels, const CodeRun& run,
-                                     const RunBound& bound, unsigned bits,
-                                     const std::uint64_t* eligible) {
-  GuardedArray<std::uint32_t> survivors((run.num_lanes + 63) / 64 * 64 + kPackLanes);
-  const GuardedArray<CodeBlock> blocks(BlocksOf(run, bound, eligible));
-  const auto scan = bits == 8 ? kernels.scan_8bit : kernels.scan_4bit;
-  const std::size_t count = scan({blocks.data(), blocks.size(), run.code_len},
-                                 {bound.table, bound.delta}, survivors.data());
-  return {survivors.data(), survivors.data() + count};
-}
-
 /// Limits under which no, few, half and all lanes survive, one that is exactly the bound of a lane,
 /// and the limits of floats.
 std::vector<float> Limits(const CodeRun& run, const RunBound& bound, unsigned bits) {
@@ -107,17 +92,6 @@ std::vector<float> Limits(const CodeRun& run, const RunBound& bound, unsigned bi
           std::nextafter(bounds[bounds.size() / 2], -kInfinity),
           bounds.back(),
           kInfinity};
-}
-
-/// Masks in which absent lanes look eligible too, as nothing says that they do not.
-std::vector<std::uint64_t> RandomMasks(std::size_t num_lanes, double density, Rng* rng) {
-  std::vector<std::uint64_t> masks((num_lanes + 63) / 64, 0);
-  for (std::size_t i = 0; i < masks.size() * 64; ++i) {
-    if (i >= num_lanes || rng->Chance(density)) {
-      masks[i / 64] |= std::uint64_t{1} << (i % 64);
-    }
-  }
-  return masks;
 }
 
 class ScanKernelsTest : public KernelTest {
@@ -255,21 +229,6 @@ TEST_P(ScanKernelsTest, EveryBlockHasItsOwnBound) {
 /// Both tables of one shape, and lanes in any order, some twice.
 class AdcKernelsTest : public KernelTest {
  protected:
-  static std::vector<float> Distances(const Kernels& kernels, const CodeRun& run,
-                                      const float* entries, float partition_term, unsigned bits,
-                                      const std::vector<std::uint32_t>& lanes) {
-    auto blocks = BlocksOf(run, {}, nullptr);
-    for (CodeBlock& block : blocks) {
-      block.partition_term = partition_term;
-    }
-    const GuardedArray<std::uint32_t> wanted(lanes);
-    GuardedArray<float> distances(lanes.size());
-    const auto adc = bits == 8 ? kernels.adc_8bit : kernels.adc_4bit;
-    adc({blocks.data(), blocks.size(), run.code_len}, entries, wanted.data(), lanes.size(),
-        distances.data());
-    return distances.ToVector();
-  }
-
   static std::vector<float> DistancesByDefinition(const CodeRun& run, const float* entries,
                                                   float partition_term, unsigned bits,
                                                   const std::vector<std::uint32_t>& lanes) {
@@ -306,7 +265,7 @@ TEST_P(AdcKernelsTest, DistancesEqualScalarAndTheDefinition) {
               DistancesByDefinition(blocks.run(), entries.data(), partition_term, bits, lanes);
           for (const Kernels* kernels : {&scalar(), &level()}) {
             const auto distances =
-                Distances(*kernels, blocks.run(), entries.data(), partition_term, bits, lanes);
+                AdcDistances(*kernels, blocks.run(), entries.data(), partition_term, bits, lanes);
             ASSERT_EQ(Bits(distances), Bits(expected))
                 << kernels->name << ", " << bits << " bits, code_len " << code_len << ", "
                 << num_lanes << " lanes, terms " << terms;
@@ -321,7 +280,7 @@ TEST_P(AdcKernelsTest, NoLanesGiveNothing) {
   Rng rng(2);
   const RandomCodes blocks(10, 2, {}, &rng);
   const GuardedArray<float> entries(std::vector<float>(512));
-  EXPECT_TRUE(Distances(level(), blocks.run(), entries.data(), 0, 8, {}).empty());
+  EXPECT_TRUE(AdcDistances(level(), blocks.run(), entries.data(), 0, 8, {}).empty());
 }
 
 }  // namespace

@@ -1,0 +1,163 @@
+#include "support/kernel_comparison.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <iterator>
+#include <utility>
+#include <vector>
+
+#include "simd/dispatch.h"
+#include "support/code_blocks.h"
+#include "support/guarded_array.h"
+#include "support/kernel_inputs.h"
+#include "support/results.h"
+
+namespace forebay::testing {
+namespace {
+
+using simd::Kernels;
+
+const Kernels& Scalar() { return *Value(simd::KernelsFor("scalar")); }
+
+using Words = std::vector<std::uint32_t>;
+
+Words Nearest(const Kernels& kernels, const Packed& packed, const Rows& rows) {
+  const std::size_t num_rows = rows.view().num_rows;
+  GuardedArray<std::uint32_t> indexes(num_rows);
+  GuardedArray<float> scores(num_rows);
+  kernels.nearest(packed.view(), rows.view(), indexes.data(), scores.data());
+  Words words = indexes.ToVector();
+  std::ranges::copy(Bits(scores.ToVector()), std::back_inserter(words));
+  return words;
+}
+
+Words PackedDistances(decltype(Kernels::packed_l2) kernel, const Packed& packed, const float* x) {
+  GuardedArray<float> out(packed.view().num_groups() * simd::kPackLanes);
+  kernel(packed.view(), x, out.data());
+  return Bits(out.ToVector());
+}
+
+/// Lanes in any order, some of them twice.
+Words RandomLanes(std::size_t num_lanes, Rng* rng) {
+  Words lanes(num_lanes == 0 ? 0 : rng->Below(20) + 1);
+  for (auto& lane : lanes) {
+    lane = static_cast<std::uint32_t>(rng->Below(num_lanes));
+  }
+  return lanes;
+}
+
+/// Entries that are all small, of any size, or so large that their sums saturate.
+std::vector<std::uint8_t> RandomTable(std::size_t size, Rng* rng) {
+  std::vector<std::uint8_t> table = RandomBytes(size, rng);
+  const std::size_t kind = rng->Below(4);
+  for (auto& entry : table) {
+    entry = kind == 0 ? entry & 3U : kind == 1 ? entry | 0xf8U : entry;
+  }
+  return table;
+}
+
+/// About as large as sums of random entries are, so that some lanes survive it and some do not.
+float LikelySum(const std::vector<std::uint8_t>& table, std::size_t num_sub_vectors, Rng* rng) {
+  double sum = 0;
+  double squares = 0;
+  for (const double entry : table) {
+    sum += entry;
+    squares += entry * entry;
+  }
+  const double mean = sum / static_cast<double>(table.size());
+  const double variance = squares / static_cast<double>(table.size()) - mean * mean;
+  const auto m = static_cast<double>(num_sub_vectors);
+  const auto deviations = static_cast<double>(rng->Uniform(-2, 2));
+  return static_cast<float>(
+      std::min(65'535.0, std::round(m * mean + deviations * std::sqrt(m * variance))));
+}
+
+std::string TableKernelThatDiffers(const Kernels& level, const KernelCase& c) {
+  Rng rng(c.seed);
+  const GuardedArray<float> values(RandomFloats(c.num_packed * 16, c.floats, &rng));
+  std::array<float, 4> limits{};
+  level.min_max(values.data(), values.size(), &limits[0], &limits[1]);
+  Scalar().min_max(values.data(), values.size(), &limits[2], &limits[3]);
+  if (Bits(limits[0]) != Bits(limits[2]) || Bits(limits[1]) != Bits(limits[3])) {
+    return "min_max";
+  }
+  const float steps = 255 / (limits[1] - limits[0]) * 0.99F;
+  if (!std::isfinite(steps)) {
+    return "";
+  }
+  GuardedArray<std::uint8_t> ours(values.size());
+  GuardedArray<std::uint8_t> theirs(values.size());
+  level.quantize(values.data(), values.size(), limits[0], steps, ours.data());
+  Scalar().quantize(values.data(), values.size(), limits[0], steps, theirs.data());
+  return ours.ToVector() == theirs.ToVector() ? "" : "quantize";
+}
+
+}  // namespace
+
+std::ostream& operator<<(std::ostream& out, const KernelCase& c) {
+  return out << "{.dim = " << c.dim << ", .num_packed = " << c.num_packed
+             << ", .num_rows = " << c.num_rows << ", .num_bits = " << c.num_bits
+             << ", .num_sub_vectors = " << c.num_sub_vectors << ", .num_lanes = " << c.num_lanes
+             << ", .terms = " << c.terms << ", .masks = " << c.masks
+             << ", .floats = " << static_cast<int>(c.floats) << ", .seed = " << c.seed << "}";
+}
+
+std::string DenseKernelThatDiffers(const Kernels& level, const KernelCase& c) {
+  Rng rng(c.seed);
+  const Packed packed(c.num_packed, c.dim, RandomFloats(c.num_packed * c.dim, c.floats, &rng),
+                      RandomFloats(c.num_packed, c.floats, &rng));
+  const Rows rows(c.num_rows, c.dim, c.dim + rng.Below(3) * 5, c.floats, &rng);
+  if (Nearest(level, packed, rows) != Nearest(Scalar(), packed, rows)) {
+    return "nearest";
+  }
+  const GuardedArray<float> x(RandomFloats(c.dim, c.floats, &rng));
+  const GuardedArray<float> y(RandomFloats(c.dim, c.floats, &rng));
+  for (const auto& [name, kernel] : {std::pair{"packed_l2", &Kernels::packed_l2},
+                                     std::pair{"packed_dot", &Kernels::packed_dot}}) {
+    if (PackedDistances(level.*kernel, packed, x.data()) !=
+        PackedDistances(Scalar().*kernel, packed, x.data())) {
+      return name;
+    }
+  }
+  for (const auto& [name, kernel] : {std::pair{"l2", &Kernels::l2}, std::pair{"dot", &Kernels::dot},
+                                     std::pair{"residual_term", &Kernels::residual_term}}) {
+    if (Bits((level.*kernel)(x.data(), y.data(), c.dim)) !=
+        Bits((Scalar().*kernel)(x.data(), y.data(), c.dim))) {
+      return name;
+    }
+  }
+  return TableKernelThatDiffers(level, c);
+}
+
+std::string CodeKernelThatDiffers(const Kernels& level, const KernelCase& c) {
+  Rng rng(c.seed);
+  const std::size_t code_len = c.num_sub_vectors * c.num_bits / 8;
+  const CodeBlocks blocks(c.num_lanes, code_len, {.terms = c.terms, .to_the_edge = true}, &rng);
+  const GuardedArray<std::uint8_t> table(RandomTable(c.num_sub_vectors << c.num_bits, &rng));
+  const GuardedArray<std::uint64_t> masks(RandomMasks(c.num_lanes, 0.7, &rng));
+  const std::uint64_t* eligible = c.masks ? masks.data() : nullptr;
+  RunBound bound{.table = table.data(), .base = rng.Uniform(-3, 3), .delta = 1};
+  for (int i = 0; i < 6; ++i) {
+    bound.limit = bound.base + LikelySum(table.ToVector(), c.num_sub_vectors, &rng);
+    if (Survivors(level, blocks.run(), bound, c.num_bits, eligible) !=
+        Survivors(Scalar(), blocks.run(), bound, c.num_bits, eligible)) {
+      return c.num_bits == 8 ? "scan_8bit" : "scan_4bit";
+    }
+  }
+  const GuardedArray<float> entries(RandomFloats(c.num_sub_vectors << c.num_bits, c.floats, &rng));
+  const float term = rng.Uniform(-10, 10);
+  const Words lanes = RandomLanes(c.num_lanes, &rng);
+  if (Bits(AdcDistances(level, blocks.run(), entries.data(), term, c.num_bits, lanes)) !=
+      Bits(AdcDistances(Scalar(), blocks.run(), entries.data(), term, c.num_bits, lanes))) {
+    return c.num_bits == 8 ? "adc_8bit" : "adc_4bit";
+  }
+  return "";
+}
+
+std::string KernelThatDiffers(const Kernels& level, const KernelCase& c) {
+  const std::string dense = DenseKernelThatDiffers(level, c);
+  return dense.empty() ? CodeKernelThatDiffers(level, c) : dense;
+}
+
+}  // namespace forebay::testing
