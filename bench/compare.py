@@ -47,7 +47,7 @@ from comparison.datasets import (  # noqa: E402
 )
 from comparison.experiments import Comparison  # noqa: E402
 from comparison.plan import FULL, MEASURES, QUICK, Plan  # noqa: E402
-from comparison.plots import write_plots  # noqa: E402
+from comparison.plots import PlotsError, write_plots  # noqa: E402
 from comparison.ratios import TargetsError, read_targets  # noqa: E402
 from comparison.report import ratio_table, report  # noqa: E402
 from comparison.results import Record, Results, ResultsError  # noqa: E402
@@ -60,6 +60,17 @@ FAISS_LEVELS = {
     "avx512bw": "AVX512",
     "avx512vbmi": "AVX512_VPOPCNT",
 }
+NOTES = (
+    (
+        "IVF systems have the same number of partitions, the power of two nearest to "
+        "1.75 sqrt(rows); each trains its own, on all rows, which is not timed."
+    ),
+    (
+        "Graphs are built from their first rows only for the ingest figures, where they are "
+        "fastest. Beside a writer, systems that must not be searched while they are written to "
+        "have a fair lock around each call."
+    ),
+)
 PACKAGES = {"forebay": "forebay", "faiss": "faiss-cpu", "hnswlib": "hnswlib", "usearch": "usearch"}
 
 
@@ -181,11 +192,7 @@ def hold_faiss_level() -> Record:
 
 def describe_run(arguments: argparse.Namespace, kinds: list[Kind], simd: Record) -> Record:
     packages = {PACKAGES[kind.package]: None for kind in kinds}
-    notes = [
-        "IVF systems: the same number of partitions, the power of two nearest to 1.75 sqrt(rows); "
-        "each trains its own, on all rows, which is not timed. Systems that must not be searched "
-        "while they are written to have a fair lock around each call in the streaming figures."
-    ]
+    notes = [*NOTES]
     if any(kind.package == "hnswlib" for kind in kinds):
         notes.append("hnswlib was built here, with -march=native unless HNSWLIB_NO_NATIVE was set.")
     if "forced" in simd["forebay"] + simd["faiss"]:
@@ -220,7 +227,7 @@ REPORTED = (
 
 def cpu_name() -> str:
     """As Linux calls it, and the instruction sets that matter here."""
-    fields = {}
+    fields: dict[str, str] = {}
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         name, _, value = line.partition(":")
         fields.setdefault(name.strip(), value.strip())
@@ -265,9 +272,12 @@ def run(arguments: argparse.Namespace) -> int:
     arguments.out.mkdir(parents=True, exist_ok=True)
     results.write(arguments.out / "results.json")
     (arguments.out / "report.md").write_text(report(results, targets))
-    write_plots(results, arguments.out)
     print(ratio_table(results, targets))
     print(f"\n{results.run['seconds']:.0f} s; results.json, report.md and plots in {arguments.out}")
+    try:
+        write_plots(results, arguments.out)
+    except PlotsError as error:
+        print(f"compare: no plots: {error}", file=sys.stderr)
     return 0
 
 

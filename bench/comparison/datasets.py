@@ -145,7 +145,8 @@ def normalize(path: Path, vectors: Floats) -> Floats:
     zero = np.flatnonzero(norms == 0)
     if zero.size > 0:
         raise DataError(f"{path}: row {zero[0]} is zero and has no direction; remove such rows")
-    return vectors / norms
+    unit: Floats = vectors / norms
+    return unit
 
 
 def hold_out(vectors: Floats, num_queries: int, seed: int) -> Split:

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
-from comparison.datasets import Dataset, Metric, exact_neighbors
+from comparison.datasets import Dataset, Mask, Metric, exact_neighbors
 from comparison.plan import Plan
-from comparison.pool import Pool, SystemFailed
+from comparison.pool import Pool, SystemFailedError
 from comparison.ratios import cheapest, contenders
 from comparison.results import Record, Results, Rounds
 from comparison.systems import (
@@ -94,22 +95,32 @@ class Comparison:
     @contextmanager
     def _built_pool(self, num_rows: int, note_memory: bool = False) -> Iterator[Pool]:
         """A worker for each system with a trained and filled index; none of this is timed."""
-        cpus = len(os.sched_getaffinity(0))
         self._dataset.exact(num_rows, self._plan.k)
         with Pool(self._jobs(self._kinds, num_rows)) as pool:
             for name in progress(f"train and build, {num_rows:,} rows", list(self._kinds)):
-                self._ask(pool, name, "train", num_threads=cpus)
-                built = self._ask(pool, name, "build", num_threads=cpus)
-                self._ask(pool, name, "set_threads", num_threads=self._threads)
+                built = self._train_and_build(pool, name)
                 if built and note_memory and self._kinds[name].family == "graph":
                     self._note_memory(name, built, keeps_vectors=True)
             yield pool
+
+    def _train_and_build(self, pool: Pool, name: str) -> Record | None:
+        """With all CPUs. A system that fails in this is out of the pool."""
+        cpus = len(os.sched_getaffinity(0))
+        trained = self._ask(pool, name, "train", num_threads=cpus)
+        built: Record | None = None
+        if trained is not None:
+            built = self._ask(pool, name, "build", num_threads=cpus)
+        if built is None:
+            pool.remove(name)
+        else:
+            self._ask(pool, name, "set_threads", num_threads=self._threads)
+        return built
 
     def _ask(self, pool: Pool, system: str, method: str, **arguments: Any) -> Any:  # noqa: ANN401
         """What the worker returns; None, and an entry among the failures, if it fails."""
         try:
             return pool.call(system, method, **arguments)
-        except SystemFailed as error:
+        except SystemFailedError as error:
             lines = str(error).strip().splitlines()
             message = lines[0] if len(lines) == 1 else f"{lines[0]} {lines[-1]}"
             failure = {"system": system, "measure": method, "message": message}
@@ -191,9 +202,8 @@ class Comparison:
 
     def _draw_filter(self, share: float) -> Record:
         """Saves mask and exact answers; the arguments of the searches."""
-        import numpy as np
-
-        mask = np.random.default_rng(round(1 / share)).random(self._num_rows) < share
+        drawn = np.random.default_rng(round(1 / share)).random(self._num_rows)
+        mask: Mask = np.less(drawn, share)
         queries = self._dataset.queries[: self._plan.filter_queries]
         exact = exact_neighbors(
             self._dataset.base, queries, self._plan.k, self._dataset.metric, mask
@@ -283,15 +293,19 @@ class Comparison:
         """IVF systems without the raw vectors, each in a fresh process."""
         systems = [name for name, kind in self._kinds.items() if kind.family == "ivf"]
         for name in progress("memory", systems):
-            with Pool(self._jobs([name], self._num_rows)) as pool:
-                model = self._dataset.folder / f"{name}-{self._num_rows}.model"
-                if not model.is_file():
-                    self._ask(pool, name, "train", num_threads=self._threads)
+            self._train_if_needed(name)
             with Pool(self._jobs([name], self._num_rows)) as pool:
                 built = self._ask(pool, name, "build", num_threads=1, keep_vectors=False)
                 if built is not None:
                     keeps_vectors = not self._kinds[name].re_ranks
                     self._note_memory(name, built, keeps_vectors=keeps_vectors)
+
+    def _train_if_needed(self, name: str) -> None:
+        """In a process of its own, whose memory is not what is measured."""
+        [job] = self._jobs([name], self._num_rows)
+        if not job.model_path.is_file():
+            with Pool([job]) as pool:
+                self._ask(pool, name, "train", num_threads=len(os.sched_getaffinity(0)))
 
     def _note_memory(self, name: str, built: Record, *, keeps_vectors: bool) -> None:
         self._results.memory.append(

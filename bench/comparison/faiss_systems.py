@@ -26,7 +26,7 @@ class FaissSystem:
     def __init__(self, shape: Shape) -> None:
         import faiss
 
-        self._faiss = faiss
+        self._faiss: Any = faiss
         self._shape = shape
         dot = shape.metric == "dot"
         self._metric = faiss.METRIC_INNER_PRODUCT if dot else faiss.METRIC_L2
@@ -34,6 +34,9 @@ class FaissSystem:
 
     def set_threads(self, num_threads: int) -> None:
         self._faiss.omp_set_num_threads(num_threads)
+
+    def reserve(self, num_rows: int) -> None:
+        """It grows by itself."""
 
     def insert(self, rows: Floats) -> None:
         self._index.add(rows)
@@ -60,6 +63,9 @@ class FaissIvf(FaissSystem):
 
     def train(self, rows: Floats, path: Path) -> None:
         index = self._faiss.index_factory(self._shape.dim, self._factory, self._metric)
+        ivf = self._faiss.downcast_index(self._faiss.extract_index_ivf(index))
+        if isinstance(ivf, self._faiss.IndexIVFPQ):
+            ivf.do_polysemous_training = False  # Slow, and not used here.
         index.train(rows)
         self._faiss.write_index(index, str(path))
 

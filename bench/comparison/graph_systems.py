@@ -40,10 +40,11 @@ class Hnswlib:
     def set_threads(self, num_threads: int) -> None:
         self._threads = num_threads
 
+    def reserve(self, num_rows: int) -> None:
+        if num_rows > self._index.max_elements:
+            self._index.resize_index(num_rows)
+
     def insert(self, rows: Floats) -> None:
-        needed = self._index.element_count + len(rows)
-        if needed > self._index.max_elements:
-            self._index.resize_index(max(needed, self._index.max_elements * 5 // 4))
         self._index.add_items(rows, num_threads=self._threads)
 
     def tune(self, setting: Setting, allowed: Mask | None) -> None:
@@ -89,6 +90,9 @@ class Usearch:
 
     def set_threads(self, num_threads: int) -> None:
         self._threads = num_threads
+
+    def reserve(self, num_rows: int) -> None:
+        """It grows by itself."""
 
     def insert(self, rows: Floats) -> None:
         self._index.add(None, rows, threads=self._threads)

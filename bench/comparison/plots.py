@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,14 @@ from comparison.results import Results, select
 LEAST_RECALL_SHOWN = 0.85
 
 
+class PlotsError(Exception):
+    """They cannot be drawn."""
+
+
 def write_plots(results: Results, folder: Path) -> list[Path]:
     """The pictures for which there are figures."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
+    if importlib.util.find_spec("matplotlib") is None:
+        raise PlotsError("pip install -r bench/requirements.txt brings matplotlib")
     makers = {"search": plot_search, "ingest": plot_ingest, "memory": plot_memory}
     return [
         make(results, folder / f"{name}.png")

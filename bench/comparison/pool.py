@@ -13,7 +13,7 @@ ANSWER_SECONDS = 1_800.0
 END_SECONDS = 10.0
 
 
-class SystemFailed(Exception):
+class SystemFailedError(Exception):
     """A measurement of one system failed; the others go on."""
 
 
@@ -29,20 +29,20 @@ class WorkerProcess:
         self.alive = True
 
     def call(self, method: str, **arguments: Any) -> Any:  # noqa: ANN401
-        """What `Worker.method` returns. Raises SystemFailed."""
+        """What `Worker.method` returns. Raises SystemFailedError."""
         try:
             self._connection.send((method, arguments))
             if not self._connection.poll(ANSWER_SECONDS):
                 self.kill()
-                raise SystemFailed(f"{method}: no answer within {ANSWER_SECONDS:.0f} s")
+                raise SystemFailedError(f"{method}: no answer within {ANSWER_SECONDS:.0f} s")
             outcome, answer = self._connection.recv()
         except (EOFError, OSError) as error:
             self.kill()
-            raise SystemFailed(
+            raise SystemFailedError(
                 f"{method}: the process died (exit code {self._process.exitcode})"
             ) from error
         if outcome == "error":
-            raise SystemFailed(f"{method}: {answer}")
+            raise SystemFailedError(f"{method}: {answer}")
         return answer
 
     def close(self) -> None:
@@ -81,8 +81,12 @@ class Pool:
         """Those that are still there."""
         return [name for name, worker in self._workers.items() if worker.alive]
 
+    def remove(self, system: str) -> None:
+        """Ends a worker that is of no use any more."""
+        self._workers[system].kill()
+
     def call(self, system: str, method: str, **arguments: Any) -> Any:  # noqa: ANN401
         worker = self._workers[system]
         if not worker.alive:
-            raise SystemFailed(f"{method}: the process died earlier")
+            raise SystemFailedError(f"{method}: the process died earlier")
         return worker.call(method, **arguments)

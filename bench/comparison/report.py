@@ -15,6 +15,11 @@ from comparison.results import Record, Results, select
 
 NONE = "–"  # noqa: RUF001 - an en dash, as in any table
 
+RATIO_NOTE = (
+    "How many times better Forebay is: above 1 it is. Each system at its own best setting, the "
+    "least of the rounds; then the ratios of single rounds."
+)
+
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """The first column to the left, the others to the right."""
@@ -43,23 +48,30 @@ def ratio_table(results: Results, targets: dict[str, float | None]) -> str:
     """The figures that have a target or are listed with one; all of them if none is."""
     figures = {figure.key: figure for figure in all_figures(results)}
     shown = [(key, figures.get(key)) for key in targets] or [(f.key, f) for f in figures.values()]
-    header = ["figure", "Forebay", "the other", "ratio", "of rounds", "at least", ""]
-    return table(header, [ratio_row(key, figure, targets.get(key)) for key, figure in shown])
+    header = ["figure", "Forebay", "", "against", "", "ratio", "of rounds", "at least", ""]
+    rows = [ratio_row(results, key, figure, targets.get(key)) for key, figure in shown]
+    return table(header, rows)
 
 
-def ratio_row(key: str, figure: Figure | None, at_least: float | None) -> list[str]:
+def ratio_row(
+    results: Results, key: str, figure: Figure | None, at_least: float | None
+) -> list[str]:
     wanted = NONE if at_least is None else f"{at_least:g}"
     if figure is None:
-        return [key, NONE, NONE, NONE, NONE, wanted, "not measured"]
-    values = [
-        NONE if value is None else f"{number(value.best)} {figure.unit}"
-        for value in (figure.ours, figure.peer)
-    ]
+        return [key, *[NONE] * 6, wanted, "not measured"]
+    cells = []
+    for value in (figure.ours, figure.peer):
+        if value is None:
+            cells += [NONE, NONE]
+        else:
+            cells += [results.label(value.system), f"{number(value.best)} {figure.unit}"]
+    if figure.peer is None and figure.against in results.systems:
+        cells[2] = results.label(figure.against)
     between = NONE
     if figure.spread is not None:
         between = " .. ".join(f"{ratio:.2f}" for ratio in figure.spread)
     ratio = NONE if figure.ratio is None else f"{figure.ratio:.2f}"
-    return [figure.title, *values, ratio, between, wanted, verdict(figure, at_least)]
+    return [figure.title, *cells, ratio, between, wanted, verdict(figure, at_least)]
 
 
 # --- All figures -------------------------------------------------------------------------------
@@ -71,8 +83,7 @@ def report(results: Results, targets: dict[str, float | None]) -> str:
         "# Forebay and its peers",
         circumstances(results),
         "## Ratios",
-        "How many times better Forebay is: above 1 it is. Each system at its own best setting, "
-        "the least of the rounds; then the ratios of single rounds.",
+        RATIO_NOTE,
         ratio_table(results, targets),
     ]
     for title, text in (
@@ -99,8 +110,11 @@ def circumstances(results: Results) -> str:
         f"{data['name']}: {data['rows']:,} x {data['dim']}, {data['metric']}"
         + (", unit length" if data["unit_length"] else "")
         + f"; {data['queries']:,} held-out queries, k = {data['k']}.",
-        f"{run['cpu']}, {run['cpus']} CPUs; {run['threads']} thread(s) each unless a table says "
-        f"otherwise. SIMD: Forebay {run['simd']['forebay']}, Faiss {run['simd']['faiss']}.",
+        (
+            f"{run['cpu']}, {run['cpus']} CPUs; threads of each, unless a table says otherwise: "
+            f"{run['threads']}. SIMD: Forebay {run['simd']['forebay']}, "
+            f"Faiss {run['simd']['faiss']}."
+        ),
         f"{versions}. {run['started']}, {run['seconds'] / 60:.0f} min"
         + (", the quick run: for a look, not for quoting." if run["quick"] else "."),
         *run["notes"],

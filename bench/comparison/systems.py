@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
-
-import numpy as np
 
 from comparison.datasets import Floats, Ids, Mask, Metric
 
@@ -44,6 +43,9 @@ class System(Protocol):
     def set_threads(self, num_threads: int) -> None:
         """How many threads insert and search from now on."""
 
+    def reserve(self, num_rows: int) -> None:
+        """Makes room for so many rows in all, if the library wants to know beforehand."""
+
     def insert(self, rows: Floats) -> None:
         """Appends rows, numbered from 0 on in the order of insertion."""
 
@@ -76,7 +78,7 @@ class Kind:
 
 def num_partitions_for(num_rows: int) -> int:
     """The same for all IVF systems: the power of two nearest to 1.75 sqrt(rows); 1,024 at 341k."""
-    return max(1, 2 ** round(float(np.log2(1.75 * np.sqrt(num_rows)))))
+    return int(2 ** max(0, round(math.log2(1.75 * math.sqrt(num_rows)))))
 
 
 def num_sub_vectors_for(dim: int, least_dims: int, *, even: bool) -> int:
@@ -128,6 +130,9 @@ class Forebay:
 
     def set_threads(self, num_threads: int) -> None:
         self._threads = num_threads
+
+    def reserve(self, num_rows: int) -> None:
+        """It grows by itself."""
 
     def insert(self, rows: Floats) -> None:
         self._index.insert(rows, num_threads=self._threads)

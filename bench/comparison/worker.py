@@ -43,6 +43,11 @@ class Job:
     num_rows: int
     k: int
 
+    @property
+    def model_path(self) -> Path:
+        """Where what was trained is kept for the other processes."""
+        return self.dataset.folder / f"{self.system}-{self.num_rows}.model"
+
 
 class AlternatingLock:
     """Excludes calls from each other; who waits comes before who just had it."""
@@ -78,7 +83,6 @@ class Worker:
         self._base: Floats = job.dataset.base[: job.num_rows]
         self._queries: Floats = np.array(job.dataset.queries)
         self._k = job.k
-        self._model = job.dataset.folder / f"{job.system}-{job.num_rows}.model"
         self._system: System = self._kind.make(job.shape)
         self._threads = 1
         self._num_inserted = 0
@@ -89,7 +93,7 @@ class Worker:
         """Seconds."""
         self._system.set_threads(num_threads)
         begin = time.perf_counter()
-        self._system.train(self._base, self._model)
+        self._system.train(self._base, self._job.model_path)
         return time.perf_counter() - begin
 
     def build(self, num_threads: int, keep_vectors: bool = True) -> dict[str, float]:
@@ -111,7 +115,7 @@ class Worker:
     def _open(self, capacity: int | None = None, *, keep_vectors: bool = True) -> System:
         """A fresh, empty index."""
         system = self._kind.make(self._job.shape)
-        system.open(self._model, capacity or len(self._base), keep_vectors)
+        system.open(self._job.model_path, capacity or len(self._base), keep_vectors)
         system.set_threads(self._threads)
         return system
 
@@ -217,9 +221,10 @@ class Worker:
         return moved
 
     def _renew(self) -> None:
-        """The index as it was built, where that is quick and much was written to it since."""
+        """Room to grow; and the index as built, if that is quick and much was written since."""
         if self._kind.family == "ivf" and self._num_inserted > 1.1 * len(self._base):
             self.build(num_threads=self._threads)
+        self._system.reserve(self._num_inserted + len(self._base))
 
     # --- Both at once ------------------------------------------------------------------------
 
