@@ -35,7 +35,9 @@ class Hnswlib:
 
         space = {"l2": "l2", "cosine": "cosine", "dot": "ip"}[self._shape.metric]
         self._index = hnswlib.Index(space=space, dim=self._shape.dim)
-        self._index.init_index(capacity, GRAPH_EF_CONSTRUCTION, GRAPH_DEGREE)
+        self._index.init_index(
+            max_elements=capacity, M=GRAPH_DEGREE, ef_construction=GRAPH_EF_CONSTRUCTION
+        )
 
     def set_threads(self, num_threads: int) -> None:
         self._threads = num_threads
