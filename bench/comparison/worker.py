@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import signal
 import sys
 import threading
 import time
@@ -343,10 +344,20 @@ def resident_bytes() -> int:
     return 1024 * kilobytes
 
 
+def receive(connection: Connection) -> tuple[str, dict[str, Any]] | None:
+    """The next request; None at the end, also if the parent is gone."""
+    try:
+        request: tuple[str, dict[str, Any]] | None = connection.recv()
+    except EOFError:
+        return None
+    return request
+
+
 def serve(connection: Connection, job: Job) -> None:
     """Answers requests (method, arguments) by ("ok", result) or ("error", text), until None."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent decides.
     worker: Worker | None = None
-    while (request := connection.recv()) is not None:
+    while (request := receive(connection)) is not None:
         method, arguments = request
         try:
             if worker is None:

@@ -13,6 +13,7 @@ import pytest
 
 from comparison.datasets import (
     DataError,
+    Dataset,
     Floats,
     Metric,
     exact_neighbors,
@@ -20,6 +21,7 @@ from comparison.datasets import (
     read_vectors,
     recall,
 )
+from comparison.pool import SystemFailedError, WorkerProcess
 from comparison.ratios import (
     Figure,
     TargetsError,
@@ -35,7 +37,7 @@ from comparison.ratios import (
 from comparison.report import ratio_table, report
 from comparison.results import Results, ResultsError, Rounds
 from comparison.systems import Shape, all_kinds, num_partitions_for, num_sub_vectors_for
-from comparison.worker import stagnates
+from comparison.worker import Job, stagnates
 
 COMPARE = Path(__file__).resolve().parents[2] / "bench" / "compare.py"
 
@@ -249,6 +251,21 @@ def test_graph_parameters() -> None:
     system.open(Path("none"), 10, keep_vectors=True)
     index = vars(system)["_index"]
     assert (index.M, index.ef_construction, index.max_elements) == (16, 100, 10)
+
+
+@pytest.mark.skipif(find_spec("faiss") is None, reason="needs Faiss")
+def test_failing_worker(tmp_path: Path) -> None:
+    dataset = Dataset(tmp_path, "l2")
+    for name in ("base", "queries"):
+        dataset.save(name, random_vectors(20, 4))
+    process = WorkerProcess(Job("faiss-hnsw", Shape(4, "l2", 1), dataset, 20, 10))
+    with pytest.raises(SystemFailedError, match=r"(?s)survey_all: .*no attribute"):
+        process.call("survey_all")
+    assert process.alive
+    vars(process)["_process"].kill()
+    with pytest.raises(SystemFailedError, match="the process died"):
+        process.call("survey_all")
+    assert not process.alive
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
