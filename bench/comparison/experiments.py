@@ -217,12 +217,12 @@ class Comparison:
         }
 
     def _survey_filter(self, pool: Pool, name: str, arguments: Record) -> list[Point]:
-        """The part of the sweep that filters need, each row up to a recall of .99."""
+        """The part of the sweep that filters need, each row up to .99 or to its end."""
         points: list[Point] = []
         for settings in sweep_of(self._kinds[name], num_partitions_for(self._num_rows)):
             if settings[0].get("refine_factor", 10) not in FILTER_REFINE_FACTORS:
                 continue
-            for setting in settings[len(settings) % 2 :: 2]:
+            for setting in settings[(len(settings) + 1) % 2 :: 2]:
                 found = self._ask(pool, name, "search_single", setting=setting, **arguments)
                 if found is None:
                     break

@@ -128,25 +128,31 @@ class Worker:
     # --- Searching ---------------------------------------------------------------------------
 
     def survey(self, settings: list[Setting], exact: str) -> list[tuple[float, float]]:
-        """Recall and microseconds a query in a batch; ends where effort brings no more."""
+        """Recall and microseconds a query in a batch; ends where effort brings no more.
+
+        Half of the queries do for this: what it selects is measured with all of them.
+        """
         points: list[tuple[float, float]] = []
         for setting in settings:
-            figures = self.search_batch(setting, exact)
+            figures = self.search_batch(setting, exact, len(self._queries) // 2)
             points.append((figures["recall"], figures["mean_us"]))
             if figures["recall"] > 0.99 or stagnates([point[0] for point in points]):
                 break
         return points
 
-    def search_batch(self, setting: Setting, exact: str) -> dict[str, float]:
+    def search_batch(
+        self, setting: Setting, exact: str, num_queries: int | None = None
+    ) -> dict[str, float]:
+        queries = self._queries[:num_queries]
         self._system.tune(setting, None)
-        self._system.search(self._queries[:WARM_UP_QUERIES], self._k)
+        self._system.search(queries[:WARM_UP_QUERIES], self._k)
         begin = time.perf_counter()
-        answer = self._system.search(self._queries, self._k)
+        answer = self._system.search(queries, self._k)
         seconds = time.perf_counter() - begin
         found = self._system.ids(answer, self._k)
         return {
-            "recall": recall(found, self._job.dataset.load(exact)),
-            "mean_us": 1e6 * seconds / len(self._queries),
+            "recall": recall(found, self._job.dataset.load(exact)[: len(queries)]),
+            "mean_us": 1e6 * seconds / len(queries),
         }
 
     def search_single(
@@ -200,10 +206,10 @@ class Worker:
 
     def visible(self, setting: Setting, rows_per_call: int, repeats: int) -> dict[str, float]:
         """Time of an insert, and whether the first search after it sees its last row."""
-        self._renew()
+        fresh = self._fresh_rows(rows_per_call * repeats)
+        self._renew(len(fresh))
         self._system.tune(setting, None)
         taken, seen = [], 0
-        fresh = self._fresh_rows(rows_per_call * repeats)
         for batch in batches(fresh, rows_per_call):
             begin = time.perf_counter_ns()
             self._system.insert(batch)
@@ -221,17 +227,17 @@ class Worker:
         moved: Floats = (rows + spread * random.normal(size=rows.shape)).astype(np.float32)
         return moved
 
-    def _renew(self) -> None:
-        """Room to grow; and the index as built, if that is quick and much was written since."""
+    def _renew(self, num_more: int) -> None:
+        """Room for so many more rows, in the index as built if much was written since."""
         if self._kind.family == "ivf" and self._num_inserted > 1.1 * len(self._base):
             self.build(num_threads=self._threads)
-        self._system.reserve(self._num_inserted + len(self._base))
+        self._system.reserve(self._num_inserted + num_more)
 
     # --- Both at once ------------------------------------------------------------------------
 
     def stream(self, setting: Setting, rate: int, seconds: float) -> dict[str, float]:
         """One thread searches, one query a call, while another inserts `rate` rows a second."""
-        self._renew()
+        self._renew(len(self._base))
         self._system.tune(setting, None)
         self._time_each(self._queries[:WARM_UP_QUERIES])
         lock = NoLock() if self._kind.concurrent else AlternatingLock()
