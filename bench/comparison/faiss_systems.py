@@ -11,11 +11,16 @@ from comparison.datasets import Floats, Ids, Mask
 from comparison.systems import (
     GRAPH_DEGREE,
     GRAPH_EF_CONSTRUCTION,
+    REFINE_FACTORS,
     Kind,
     Setting,
     Shape,
     num_sub_vectors_for,
 )
+
+
+#: One bit a dimension needs more candidates.
+RABITQ_REFINE_FACTORS = (10, 20, 40, 80, 160)
 
 
 class FaissSystem:
@@ -133,8 +138,10 @@ def make_ivf_flat(shape: Shape) -> FaissIvf:
     return FaissIvf(shape, f"IVF{shape.num_partitions},Flat", re_ranks=False)
 
 
-def _ivf(name: str, label: str, make: Any, parameters: str, **options: bool) -> Kind:  # noqa: ANN401
-    return Kind(name, label, "ivf", "faiss", make, parameters, **options)
+def _ivf(
+    name: str, label: str, make: Any, parameters: str, refine_factors: tuple[int, ...] = ()
+) -> Kind:  # noqa: ANN401
+    return Kind(name, label, "ivf", "faiss", make, parameters, refine_factors)
 
 
 KINDS = (
@@ -143,21 +150,21 @@ KINDS = (
         "Faiss IVFPQ",
         make_ivf_pq,
         "8-bit codes of 4 dimensions each, IndexRefineFlat",
-        re_ranks=True,
+        refine_factors=REFINE_FACTORS,
     ),
     _ivf(
         "faiss-fastscan",
         "Faiss IVFPQFastScan",
         make_fast_scan,
         "4-bit codes of 2 dimensions each, IndexRefineFlat",
-        re_ranks=True,
+        refine_factors=REFINE_FACTORS,
     ),
     _ivf(
         "faiss-rabitq",
         "Faiss IVF-RaBitQ FastScan",
         make_rabitq,
         "random rotation, 1 bit a dimension, IndexRefineFlat",
-        re_ranks=True,
+        refine_factors=RABITQ_REFINE_FACTORS,
     ),
     _ivf("faiss-ivfflat", "Faiss IVFFlat", make_ivf_flat, "raw vectors"),
     Kind(

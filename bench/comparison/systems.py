@@ -19,7 +19,7 @@ GRAPH_EF_CONSTRUCTION = 100
 
 NPROBES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1_024)
 REFINE_FACTORS = (3, 5, 10, 20, 40)
-EFS = (10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768)
+EFS = (10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1_024, 1_536)
 
 
 @dataclass(frozen=True)
@@ -69,11 +69,16 @@ class Kind:
     package: str
     make: Callable[[Shape], System]
     parameters: str
-    re_ranks: bool = False
+    #: Candidates for each row that is wanted, ranked by their exact distances; none: it does not.
+    refine_factors: tuple[int, ...] = ()
     filters: bool = True
     #: Whether it may be searched while it is written to; if not, calls exclude each other.
     concurrent: bool = False
     is_ours: bool = False
+
+    @property
+    def re_ranks(self) -> bool:
+        return bool(self.refine_factors)
 
 
 def num_partitions_for(num_rows: int) -> int:
@@ -97,7 +102,7 @@ def sweep_of(kind: Kind, num_partitions: int) -> list[list[Setting]]:
     probes = [n for n in NPROBES if n <= num_partitions]
     if not kind.re_ranks:
         return [[{"nprobes": n} for n in probes]]
-    return [[{"nprobes": n, "refine_factor": f} for n in probes] for f in REFINE_FACTORS]
+    return [[{"nprobes": n, "refine_factor": f} for n in probes] for f in kind.refine_factors]
 
 
 class Forebay:
@@ -170,7 +175,7 @@ def all_kinds() -> dict[str, Kind]:
             "forebay",
             lambda shape, bits=bits: Forebay(shape, bits),  # type: ignore[misc]
             f"{bits}-bit codes of {4 if bits == 8 else 2} dimensions each, re-rank",
-            re_ranks=True,
+            refine_factors=REFINE_FACTORS,
             concurrent=True,
             is_ours=True,
         )
