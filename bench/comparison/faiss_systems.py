@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from comparison.systems import (
     Shape,
     num_sub_vectors_for,
 )
-
 
 #: One bit a dimension needs more candidates.
 RABITQ_REFINE_FACTORS = (10, 20, 40, 80, 160)
@@ -139,8 +139,12 @@ def make_ivf_flat(shape: Shape) -> FaissIvf:
 
 
 def _ivf(
-    name: str, label: str, make: Any, parameters: str, refine_factors: tuple[int, ...] = ()
-) -> Kind:  # noqa: ANN401
+    name: str,
+    label: str,
+    make: Callable[[Shape], FaissIvf],
+    parameters: str,
+    refine_factors: tuple[int, ...] = (),
+) -> Kind:
     return Kind(name, label, "ivf", "faiss", make, parameters, refine_factors)
 
 
