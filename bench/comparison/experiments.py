@@ -1,0 +1,382 @@
+"""The measurements. Whatever is compared is measured in turn: round by round, and within a round
+one setting of every system before the next one, so that all meet the same machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from comparison.datasets import Dataset, Mask, Metric, exact_neighbors
+from comparison.plan import Plan
+from comparison.pool import Pool, SystemFailedError
+from comparison.ratios import cheapest, contenders
+from comparison.results import Record, Results, Rounds
+from comparison.systems import (
+    Kind,
+    Setting,
+    Shape,
+    num_partitions_for,
+    sweep_of,
+)
+from comparison.worker import Job
+
+#: The recall at which streaming and threads are measured.
+WORKING_RECALL = 0.95
+FILTER_REFINE_FACTORS = (10, 20, 40)
+VISIBLE_BATCHES = (1, 1_000)
+VISIBLE_REPEATS = 50
+THREADS_INGEST_BATCH = 10_000
+FIXED = ("recall", "rows", "seen")
+
+#: A measured setting: (setting, recall, microseconds).
+Point = tuple[Setting, float, float]
+
+
+class Comparison:
+    """One run over one data set. Figures go to `results`."""
+
+    def __init__(
+        self,
+        kinds: Iterable[Kind],
+        dataset: Dataset,
+        plan: Plan,
+        results: Results,
+        num_threads: int,
+    ) -> None:
+        self._kinds = {kind.name: kind for kind in kinds}
+        self._dataset = dataset
+        self._plan = plan
+        self._results = results
+        self._threads = num_threads
+        self._num_rows, self._dim = dataset.base.shape
+        self._working: dict[str, Setting] = {}
+
+    def run(self, measures: Iterable[str]) -> None:
+        wanted = set(measures)
+        if wanted - {"memory", "scaling"}:
+            with self._built_pool(self._num_rows, "memory" in wanted) as pool:
+                self._measure_pool(pool, wanted)
+        if "memory" in wanted:
+            self._measure_memory()
+        if "scaling" in wanted:
+            for num_rows in self._plan.sizes:
+                if num_rows < self._num_rows:
+                    with self._built_pool(num_rows) as pool:
+                        self._measure_search(pool, num_rows, self._plan.size_rounds)
+
+    def _measure_pool(self, pool: Pool, wanted: set[str]) -> None:
+        """What is measured on all rows. Streaming is last, as it leaves more rows behind."""
+        if "ingest" in wanted:
+            self._measure_ingest(pool)
+        if "search" in wanted:
+            self._measure_search(pool, self._num_rows, self._plan.rounds)
+        if "filter" in wanted:
+            self._measure_filters(pool)
+        if wanted & {"threads", "stream"}:
+            self._choose_working_settings(pool)
+        if "threads" in wanted:
+            self._measure_threads(pool)
+        if "stream" in wanted:
+            self._measure_visible(pool)
+            self._measure_stream(pool)
+
+    # --- Asking the workers --------------------------------------------------------------------
+
+    def _jobs(self, systems: Iterable[str], num_rows: int) -> list[Job]:
+        metric: Metric = self._dataset.metric
+        shape = Shape(self._dim, metric, num_partitions_for(num_rows))
+        return [Job(name, shape, self._dataset, num_rows, self._plan.k) for name in systems]
+
+    @contextmanager
+    def _built_pool(self, num_rows: int, note_memory: bool = False) -> Iterator[Pool]:
+        """A worker for each system with a trained and filled index; none of this is timed."""
+        self._dataset.exact(num_rows, self._plan.k)
+        with Pool(self._jobs(self._kinds, num_rows)) as pool:
+            for name in progress(f"train and build, {num_rows:,} rows", list(self._kinds)):
+                built = self._train_and_build(pool, name)
+                if built and note_memory and self._kinds[name].family == "graph":
+                    self._note_memory(name, built, keeps_vectors=True)
+            yield pool
+
+    def _train_and_build(self, pool: Pool, name: str) -> Record | None:
+        """With all CPUs. A system that fails in this is out of the pool."""
+        cpus = len(os.sched_getaffinity(0))
+        trained = self._ask(pool, name, "train", num_threads=cpus)
+        built: Record | None = None
+        if trained is not None:
+            built = self._ask(pool, name, "build", num_threads=cpus)
+        if built is None:
+            pool.remove(name)
+        else:
+            self._ask(pool, name, "set_threads", num_threads=self._threads)
+        return built
+
+    def _ask(self, pool: Pool, system: str, method: str, **arguments: Any) -> Any:  # noqa: ANN401
+        """What the worker returns; None, and an entry among the failures, if it fails."""
+        try:
+            return pool.call(system, method, **arguments)
+        except SystemFailedError as error:
+            lines = str(error).strip().splitlines()
+            message = lines[0] if len(lines) == 1 else f"{lines[0]} {lines[-1]}"
+            failure = {"system": system, "measure": method, "message": message}
+            if failure not in self._results.failures:
+                self._results.failures.append(failure)
+                tqdm.write(f"{system}: {message}")
+            return None
+
+    # --- Searching -----------------------------------------------------------------------------
+
+    def _measure_search(self, pool: Pool, num_rows: int, rounds: int) -> None:
+        exact = exact_name(num_rows, self._plan.k)
+        chosen = {
+            name: contenders(self._survey(pool, name, num_rows))
+            for name in progress(f"survey, {num_rows:,} rows", pool.systems)
+        }
+        figures = Rounds()
+        for slot in progress(f"search, {num_rows:,} rows", interleave(chosen, rounds)):
+            name, setting = slot
+            for mode in ("single", "batch"):
+                found = self._ask(pool, name, f"search_{mode}", setting=setting, exact=exact)
+                if found is not None:
+                    key = {
+                        "system": name,
+                        "rows": num_rows,
+                        "mode": mode,
+                        "threads": self._threads,
+                        "setting": setting,
+                    }
+                    figures.add(key, found, FIXED)
+        self._results.search += figures.records
+
+    def _survey(self, pool: Pool, name: str, num_rows: int) -> list[Point]:
+        """The whole sweep once, in batches, to see which settings are worth measuring well."""
+        exact = exact_name(num_rows, self._plan.k)
+        points: list[Point] = []
+        for settings in sweep_of(self._kinds[name], num_partitions_for(num_rows)):
+            found = self._ask(pool, name, "survey", settings=settings, exact=exact) or []
+            points += [(setting, *point) for setting, point in zip(settings, found, strict=False)]
+        return points
+
+    def _choose_working_settings(self, pool: Pool) -> None:
+        """For each system the cheapest setting that reaches the working recall."""
+        for name in pool.systems:
+            points = [
+                (record["setting"], record["recall"], min(record["mean_us"]))
+                for record in self._results.search
+                if record["system"] == name and record["mode"] == "single"
+            ]
+            points = points or self._survey(pool, name, self._num_rows)
+            best = cheapest(points, WORKING_RECALL) or max(
+                points, key=lambda point: point[1], default=None
+            )
+            if best is not None:
+                self._working[name] = best[0]
+
+    def _working_systems(self, pool: Pool) -> list[str]:
+        return [name for name in pool.systems if name in self._working]
+
+    # --- Filters -------------------------------------------------------------------------------
+
+    def _measure_filters(self, pool: Pool) -> None:
+        """Rows are allowed at random."""
+        systems = [name for name in pool.systems if self._kinds[name].filters]
+        figures = Rounds()
+        for share in self._plan.filter_shares:
+            arguments = self._draw_filter(share)
+            chosen = {
+                name: contenders(self._survey_filter(pool, name, arguments))
+                for name in progress(f"survey, {share:.1%} allowed", systems)
+            }
+            slots = interleave(chosen, self._plan.filter_rounds)
+            for name, setting in progress(f"filter, {share:.1%} allowed", slots):
+                found = self._ask(pool, name, "search_single", setting=setting, **arguments)
+                if found is not None:
+                    key = {"system": name, "share": share, "setting": setting}
+                    figures.add(key, found, FIXED)
+        self._results.filter += figures.records
+
+    def _draw_filter(self, share: float) -> Record:
+        """Saves mask and exact answers; the arguments of the searches."""
+        drawn = np.random.default_rng(round(1 / share)).random(self._num_rows)
+        mask: Mask = np.less(drawn, share)
+        queries = self._dataset.queries[: self._plan.filter_queries]
+        exact = exact_neighbors(
+            self._dataset.base, queries, self._plan.k, self._dataset.metric, mask
+        )
+        self._dataset.save(f"allowed-{share}", mask)
+        self._dataset.save(f"allowed-{share}-exact", exact)
+        return {
+            "allowed": f"allowed-{share}",
+            "exact": f"allowed-{share}-exact",
+            "num_queries": len(queries),
+        }
+
+    def _survey_filter(self, pool: Pool, name: str, arguments: Record) -> list[Point]:
+        """The part of the sweep that filters need, each row up to .99 or to its end."""
+        points: list[Point] = []
+        for settings in sweep_of(self._kinds[name], num_partitions_for(self._num_rows)):
+            if settings[0].get("refine_factor", 10) not in FILTER_REFINE_FACTORS:
+                continue
+            for setting in settings[(len(settings) + 1) % 2 :: 2]:
+                found = self._ask(pool, name, "search_single", setting=setting, **arguments)
+                if found is None:
+                    break
+                points.append((setting, found["recall"], found["mean_us"]))
+                if found["recall"] > 0.99:
+                    break
+        return points
+
+    # --- Writing -------------------------------------------------------------------------------
+
+    def _measure_ingest(self, pool: Pool) -> None:
+        figures = Rounds()
+        plan = self._plan
+        slots = [
+            (rows_per_call, name)
+            for _ in range(plan.ingest_rounds)
+            for rows_per_call in plan.ingest_batches
+            for name in pool.systems
+        ]
+        for rows_per_call, name in progress("ingest", slots):
+            self._ingest_once(pool, name, rows_per_call, self._threads, figures)
+        self._results.ingest += figures.records
+
+    def _ingest_once(
+        self, pool: Pool, name: str, rows_per_call: int, num_threads: int, figures: Rounds
+    ) -> None:
+        plan = self._plan
+        graph = self._kinds[name].family == "graph"
+        found = self._ask(
+            pool,
+            name,
+            "ingest",
+            rows_per_call=rows_per_call,
+            num_rows=min(self._num_rows, plan.graph_ingest_rows) if graph else self._num_rows,
+            seconds=plan.graph_ingest_seconds if graph else plan.ingest_seconds,
+        )
+        if found is not None:
+            key = {"system": name, "rows_per_call": rows_per_call, "threads": num_threads}
+            figures.add(key, found, FIXED)
+
+    def _measure_threads(self, pool: Pool) -> None:
+        """Batches of queries and of rows on one CPU, two, and so on."""
+        figures = Rounds()
+        counts = thread_counts(len(os.sched_getaffinity(0)))
+        exact = exact_name(self._num_rows, self._plan.k)
+        slots = [
+            (count, name)
+            for _ in range(self._plan.ingest_rounds)
+            for count in counts
+            for name in self._working_systems(pool)
+        ]
+        for count, name in progress("threads", slots):
+            self._ask(pool, name, "set_threads", num_threads=count)
+            setting = self._working[name]
+            found = self._ask(pool, name, "search_batch", setting=setting, exact=exact)
+            if found is not None:
+                key = {"system": name, "what": "search", "threads": count, "setting": setting}
+                figures.add(key, found, FIXED)
+            ingested = Rounds()
+            self._ingest_once(pool, name, THREADS_INGEST_BATCH, count, ingested)
+            for record in ingested.records:
+                key = {"system": name, "what": "ingest", "threads": count}
+                figures.add(key, {"rows_per_s": record["rows_per_s"][0]})
+            self._ask(pool, name, "set_threads", num_threads=self._threads)
+        self._results.threads += figures.records
+
+    def _measure_memory(self) -> None:
+        """IVF systems without the raw vectors, each in a fresh process."""
+        systems = [name for name, kind in self._kinds.items() if kind.family == "ivf"]
+        for name in progress("memory", systems):
+            self._train_if_needed(name)
+            with Pool(self._jobs([name], self._num_rows)) as pool:
+                built = self._ask(pool, name, "build", num_threads=1, keep_vectors=False)
+                if built is not None:
+                    keeps_vectors = not self._kinds[name].re_ranks
+                    self._note_memory(name, built, keeps_vectors=keeps_vectors)
+
+    def _train_if_needed(self, name: str) -> None:
+        """In a process of its own, whose memory is not what is measured."""
+        [job] = self._jobs([name], self._num_rows)
+        if not job.model_path.is_file():
+            with Pool([job]) as pool:
+                self._ask(pool, name, "train", num_threads=len(os.sched_getaffinity(0)))
+
+    def _note_memory(self, name: str, built: Record, *, keeps_vectors: bool) -> None:
+        self._results.memory.append(
+            {
+                "system": name,
+                "rows": self._num_rows,
+                "keeps_vectors": keeps_vectors,
+                "bytes_per_vector": built["bytes"] / self._num_rows,
+                "raw_bytes_per_vector": 4 * self._dim,
+            }
+        )
+
+    # --- Both at once --------------------------------------------------------------------------
+
+    def _measure_visible(self, pool: Pool) -> None:
+        for rows_per_call in VISIBLE_BATCHES:
+            for name in progress(f"visible, {rows_per_call:,} rows", self._working_systems(pool)):
+                repeats = VISIBLE_REPEATS if rows_per_call == 1 else VISIBLE_REPEATS // 10
+                found = self._ask(
+                    pool,
+                    name,
+                    "visible",
+                    setting=self._working[name],
+                    rows_per_call=rows_per_call,
+                    repeats=repeats,
+                )
+                if found is not None:
+                    key = {"system": name, "rows_per_call": rows_per_call}
+                    self._results.visible.append(key | found)
+
+    def _measure_stream(self, pool: Pool) -> None:
+        figures = Rounds()
+        slots = [
+            (rate, name)
+            for _ in range(self._plan.stream_rounds)
+            for rate in self._plan.stream_rates
+            for name in self._working_systems(pool)
+        ]
+        for rate, name in progress("stream", slots):
+            setting = self._working[name]
+            seconds = self._plan.stream_seconds
+            found = self._ask(pool, name, "stream", setting=setting, rate=rate, seconds=seconds)
+            if found is not None:
+                figures.add({"system": name, "rate": rate, "setting": setting}, found)
+        self._results.stream += figures.records
+
+
+def exact_name(num_rows: int, k: int) -> str:
+    """The array that Dataset.exact saved."""
+    return f"exact-{num_rows}-{k}"
+
+
+def interleave(chosen: dict[str, list[Setting]], rounds: int) -> list[tuple[str, Setting]]:
+    """Each round takes the first setting of every system, then the second, and so on."""
+    longest = max((len(settings) for settings in chosen.values()), default=0)
+    return [
+        (name, settings[slot])
+        for _ in range(rounds)
+        for slot in range(longest)
+        for name, settings in chosen.items()
+        if slot < len(settings)
+    ]
+
+
+def thread_counts(cpus: int) -> list[int]:
+    """1, 2, 4 and so on, and all of them."""
+    counts = [1]
+    while counts[-1] * 2 < cpus:
+        counts.append(counts[-1] * 2)
+    return counts if cpus == 1 else [*counts, cpus]
+
+
+def progress(what: str, items: Any) -> Any:  # noqa: ANN401 - tqdm has no types
+    return tqdm(items, desc=what, unit="", leave=True, dynamic_ncols=True)
