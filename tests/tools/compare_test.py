@@ -299,8 +299,8 @@ def test_run(tmp_path: Path) -> None:
 def test_bad_arguments(tmp_path: Path) -> None:
     for arguments, says in (
         (["--systems", "annoy"], "expected some of"),
-        (["--measures", "beauty"], "expected some of"),
-        (["--rounds", "0"], "at least 1"),
+        (["--measures", "beauty", "--systems", installed()[0]], "expected some of"),
+        (["--rounds", "0", "--systems", installed()[0]], "at least 1"),
         (["--summary", tmp_path / "none.json"], "none.json"),
         (["--data", tmp_path / "none.npy", "--systems", installed()[0]], "no such file"),
     ):
