@@ -84,16 +84,6 @@ class Partition {
     }
   }
 
-  /// Asks the memory for the first rows, which will be looked at soon.
-  void PrefetchFirstRows() const {
-    // A new partition's first extent may be on its way in from the writer.
-    if (size() > 0) {
-      for (std::size_t line = 0; line < kPrefetchedLines; ++line) {
-        __builtin_prefetch(extents_[0].data() + line * kCacheLine);
-      }
-    }
-  }
-
   /// Row-major codes of rows [begin, end), which a reader has seen.
   [[nodiscard]] std::vector<std::uint8_t> RowMajorCodes(std::size_t begin, std::size_t end) const;
   /// The same rows column-major, without gaps: [code byte][end - begin].
@@ -107,8 +97,6 @@ class Partition {
   }
 
  private:
-  static constexpr std::size_t kPrefetchedLines = 8;
-
   [[nodiscard]] BlockRows RowsOf(const std::uint8_t* block, std::size_t num_rows) const {
     return {block,
             layout_.has_terms() ? reinterpret_cast<const float*>(block + layout_.terms_offset())

@@ -105,7 +105,7 @@ void QuerySearch::ProbePartition(std::uint32_t partition, SearchStats* stats) {
                                     .num_lanes = block.num_rows,
                                     .partition_term = partition_term,
                                     .base = bound.base};
-    pending.slack[pending.size] = bound.slack;
+    pending.bounds[pending.size] = bound;
     Prefetch(block.codes, index_.layout.ordinals_offset());
     pending.ordinals[pending.size++] = block.ordinals;
     // Few at first, as the threshold falls fastest then.
@@ -118,8 +118,7 @@ void QuerySearch::ProbePartition(std::uint32_t partition, SearchStats* stats) {
 void QuerySearch::ScanPending(PendingBlocks* pending, SearchStats* stats) {
   const float threshold = Threshold();
   for (std::size_t b = 0; b < pending->size; ++b) {
-    pending->blocks[b].limit =
-        static_cast<float>(static_cast<double>(threshold) + pending->slack[b]);
+    pending->blocks[b].limit = pending->bounds[b].LimitFor(threshold);
   }
   const auto scan = model_.pq.num_bits() == 8 ? simd::Active().scan_8bit : simd::Active().scan_4bit;
   const std::size_t num_survivors =

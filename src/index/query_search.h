@@ -40,7 +40,7 @@ class QuerySearch {
     static constexpr std::size_t kMost = 32;
     std::array<simd::CodeBlock, kMost> blocks;
     std::array<const std::uint32_t*, kMost> ordinals;
-    std::array<double, kMost> slack;
+    std::array<PartitionBound, kMost> bounds;
     std::size_t size = 0;
   };
 
