@@ -40,7 +40,7 @@ inline float AddEntries(float distance, const float* entries, std::size_t j, uns
 /// Each lane is a chain of dependent additions, so kLanes of them go side by side.
 template <unsigned kBits, std::size_t kLanes>
 inline void AdcOf(const CodeBlocks& blocks, const float* entries, const std::uint32_t* lanes,
-                  float* out) {
+                  float* out) {  // NOLINT(readability-non-const-parameter): a lambda writes to it
   float distances[kLanes];
   const std::uint8_t* codes[kLanes];
   ForEach<kLanes>([&](auto i) {

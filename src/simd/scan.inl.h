@@ -20,7 +20,7 @@
 namespace forebay::simd {
 namespace {
 
-constexpr std::uint64_t kAllLanes = ~std::uint64_t{0};
+inline constexpr std::uint64_t kAllLanes = ~std::uint64_t{0};
 
 inline std::uint64_t FirstLanes(std::size_t n) {
   return n >= kBlockLanes ? kAllLanes : (std::uint64_t{1} << n) - 1;
