@@ -17,8 +17,10 @@ namespace {
 /// Raw vectors on their way from memory while one is looked at: they lie anywhere.
 constexpr std::size_t kPrefetchedVectors = 8;
 
-/// Any address will do, nullptr too.
 void Prefetch(const void* memory, std::size_t num_bytes) {
+  if (memory == nullptr) {
+    return;  // A raw vector that the owner does not have; Rerank will say so.
+  }
   for (std::size_t i = 0; i < num_bytes; i += kCacheLine) {
     __builtin_prefetch(static_cast<const char*>(memory) + i);
   }

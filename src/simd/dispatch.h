@@ -11,7 +11,8 @@
 
 namespace forebay::simd {
 
-/// The levels that this build has, the norm first. Not all of them run on every CPU.
+/// The levels that this build has, in ascending order: scalar (the norm), avx2, avx512bw,
+/// avx512vbmi. Not all of them run on every CPU.
 std::span<const std::string_view> LevelNames();
 
 /// The kernels of one level; kUnsupported when this CPU lacks its instructions, kInvalidArgument

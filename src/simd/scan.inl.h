@@ -3,8 +3,9 @@
 //   Add(a, b) NotGreater(a, b)             the latter a bit for each lane; NaN is not greater
 // B is a register of byte lanes, which also serve as half as many 16-bit lanes:
 //   Bytes, kLanes                          32 or 64 of them
-//   Zero() Load(p) LoadFirst(n, p)         the last one reads at most n bytes; p needs no alignment
-//   Add16 AddSaturated16 Low8(a) High8(a)  of 16-bit lanes; Low8 and High8 give halves as numbers
+//   Zero() Load(p) LoadFirst(n, p)         the last one reads no more than n bytes, which may be
+//                                          none, the others are 0; p needs no alignment
+//   Add16 AddSaturated16 High8(a)          of 16-bit lanes; High8 is a / 256
 //   SubHigh8(a, b)                         a - 256 b, modulo 2^16
 //   LoadTable16(p)                         16 entries, for
 //   FindLow(table, codes) FindHigh         the entries of the low or the high four bits
@@ -26,7 +27,7 @@ inline std::uint64_t FirstLanes(std::size_t n) {
   return n >= kBlockLanes ? kAllLanes : (std::uint64_t{1} << n) - 1;
 }
 
-/// Sums of fewer than 258 entries for each of B::kLanes lanes: none of them reaches 2^16. As 16-bit
+/// Sums of up to 256 entries for each of B::kLanes lanes: none of them reaches 2^16. As 16-bit
 /// numbers they need two registers, for even and odd lanes; adding up pairs of lanes (modulo 2^16)
 /// and the odd ones saves taking out the even ones each time.
 template <typename B>

@@ -13,8 +13,9 @@ struct Constant {
   static constexpr std::size_t kValue = kIndex;
 };
 
-/// Calls body(Constant<0>()), body(Constant<1>()) and so on, n times. Arrays that are indexed so
-/// are a set of variables, which compilers keep in registers.
+/// Calls body(Constant<0>()), body(Constant<1>()) and so on, kCount times. Arrays that are indexed
+/// so, and set so too (a constructor would run over them in a loop), are sets of variables, which
+/// compilers keep in registers. (Of <utility> only types are used: nothing that files share.)
 template <std::size_t... kIndexes, typename Body>
 inline void ForEachOf(std::index_sequence<kIndexes...> /*indexes*/, const Body& body) {
   (body(Constant<kIndexes>()), ...);
