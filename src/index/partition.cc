@@ -20,11 +20,11 @@ void Partition::Append(const CodeRows& rows) {
   Reserve(rows.num_rows);
   std::size_t row = end_.LoadByWriter().size;
   std::size_t e = ExtentOf(row);
-  std::uint8_t* block = BlockOf(e, row);
+  std::uint8_t* block = extents_[e].data() + BlockOffset(e, row);
   for (std::size_t i = 0; i < rows.num_rows; ++i, ++row) {
     if (row % simd::kBlockLanes == 0) {
       e += row == layout_.first_row(e + 1) ? 1U : 0U;
-      block = BlockOf(e, row);
+      block = extents_[e].data() + BlockOffset(e, row);
     }
     Write(block, row % simd::kBlockLanes, rows, i);
   }
@@ -48,11 +48,6 @@ std::size_t Partition::ExtentOf(std::size_t row) const {
   return e;
 }
 
-std::uint8_t* Partition::BlockOf(std::size_t extent, std::size_t row) {
-  const std::size_t block = (row - layout_.first_row(extent)) / simd::kBlockLanes;
-  return extents_[extent].data() + block * layout_.block_bytes();
-}
-
 void Partition::Write(std::uint8_t* block, std::size_t lane, const CodeRows& rows,
                       std::size_t i) const {
   const std::size_t code_len = layout_.code_len();
@@ -67,10 +62,8 @@ void Partition::Write(std::uint8_t* block, std::size_t lane, const CodeRows& row
 
 std::uint32_t Partition::OrdinalOf(std::size_t row) const {
   const std::size_t e = ExtentOf(row);
-  const std::size_t in_extent = row - layout_.first_row(e);
-  const std::size_t lane = in_extent % simd::kBlockLanes;
-  const std::size_t block = in_extent / simd::kBlockLanes;
-  return RowsOf(extents_[e].data() + block * layout_.block_bytes(), lane + 1).ordinals[lane];
+  const std::size_t lane = row % simd::kBlockLanes;
+  return RowsOf(extents_[e].data() + BlockOffset(e, row), lane + 1).ordinals[lane];
 }
 
 std::size_t Partition::SizeAt(std::uint32_t snapshot) const {

@@ -105,8 +105,10 @@ class Partition {
             static_cast<std::uint32_t>(num_rows)};
   }
   [[nodiscard]] std::size_t ExtentOf(std::size_t row) const;
-  /// The block that has the row.
-  [[nodiscard]] std::uint8_t* BlockOf(std::size_t extent, std::size_t row);
+  /// Where in its extent the block is that has the row; the row is its lane row % 64 there.
+  [[nodiscard]] std::size_t BlockOffset(std::size_t extent, std::size_t row) const {
+    return (row - layout_.first_row(extent)) / simd::kBlockLanes * layout_.block_bytes();
+  }
   void Write(std::uint8_t* block, std::size_t lane, const CodeRows& rows, std::size_t i) const;
   [[nodiscard]] std::uint32_t OrdinalOf(std::size_t row) const;
 

@@ -13,27 +13,15 @@ inline float AdcStart(const CodeBlock& block, std::size_t lane) {
   return block.partition_term + (block.terms != nullptr ? block.terms[lane] : 0.0F);
 }
 
-/// Calls add(sub-vector, code) for each sub-vector of one vector, in order.
-template <unsigned kBits, typename Add>
-inline void ForEachCode(const std::uint8_t* code, std::size_t code_len, const Add& add) {
-  for (std::size_t j = 0; j < code_len; ++j) {
-    const unsigned byte = code[j * kBlockLanes];
-    if constexpr (kBits == 8) {
-      add(j, byte);
-    } else {
-      add(2 * j, byte & 15U);
-      add(2 * j + 1, byte >> 4U);
-    }
-  }
-}
-
-/// Adds the entries of one code byte.
-template <unsigned kBits>
-inline float AddEntries(float distance, const float* entries, std::size_t j, unsigned byte) {
+/// Calls use(entry) for the number of each table entry that the j-th byte of a code stands for, in
+/// the order of the sub-vectors.
+template <unsigned kBits, typename Use>
+inline void ForEachEntry(std::size_t j, unsigned byte, const Use& use) {
   if constexpr (kBits == 8) {
-    return distance + entries[j * 256 + byte];
+    use(j * 256 + byte);
   } else {
-    return distance + entries[j * 32 + (byte & 15U)] + entries[j * 32 + 16 + (byte >> 4U)];
+    use(j * 32 + (byte & 15U));
+    use(j * 32 + 16 + (byte >> 4U));
   }
 }
 
@@ -52,8 +40,8 @@ inline void AdcOf(const CodeBlocks& blocks, const float* entries, const std::uin
   for (std::size_t j = 0; j < blocks.code_len; ++j) {
     ForEach<kLanes>([&](auto i) {
       constexpr std::size_t kLane = decltype(i)::kValue;
-      distances[kLane] =
-          AddEntries<kBits>(distances[kLane], entries, j, codes[kLane][j * kBlockLanes]);
+      ForEachEntry<kBits>(j, codes[kLane][j * kBlockLanes],
+                          [&](std::size_t entry) { distances[kLane] += entries[entry]; });
     });
   }
   ForEach<kLanes>([&](auto i) { out[decltype(i)::kValue] = distances[decltype(i)::kValue]; });

@@ -4,6 +4,7 @@
 #include "simd/adc.inl.h"
 #include "simd/dense.inl.h"
 #include "simd/kernels.h"
+#include "simd/reduce_tree.inl.h"
 #include "simd/scan.inl.h"
 
 namespace forebay::simd {
@@ -109,12 +110,7 @@ struct V {
     min = _mm_min_epu32(min, _mm_shuffle_epi32(min, 0xb1));
     return static_cast<std::uint32_t>(_mm_cvtsi128_si32(min));
   }
-  static float ReduceTree(Floats v) {
-    const __m256 eight = _mm256_add_ps(v.low, v.high);
-    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
-    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
-  }
+  static float ReduceTree(Floats v) { return ReduceTree8(_mm256_add_ps(v.low, v.high)); }
   static std::uint16_t NotGreater(Floats a, Floats b) {
     const int low = _mm256_movemask_ps(_mm256_cmp_ps(a.low, b.low, _CMP_NGT_UQ));
     const int high = _mm256_movemask_ps(_mm256_cmp_ps(a.high, b.high, _CMP_NGT_UQ));

@@ -7,6 +7,7 @@
 #include "simd/adc.inl.h"
 #include "simd/dense.inl.h"
 #include "simd/kernels.h"
+#include "simd/reduce_tree.inl.h"
 #include "simd/scan.inl.h"
 
 namespace forebay::simd {
@@ -58,10 +59,7 @@ struct V {
     return static_cast<std::uint32_t>(_mm512_mask_reduce_min_epu32(best, indexes));
   }
   static float ReduceTree(Floats v) {
-    const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
-    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
-    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+    return ReduceTree8(_mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1)));
   }
   static std::uint16_t NotGreater(Floats a, Floats b) {
     return _mm512_cmp_ps_mask(a, b, _CMP_NGT_UQ);

@@ -136,9 +136,10 @@ template <unsigned kBits>
 bool Survives(const CodeBlock& block, std::size_t code_len, const BoundTable& table,
               std::size_t lane) {
   std::uint32_t sum = 0;
-  ForEachCode<kBits>(block.codes + lane, code_len, [&](std::size_t m, unsigned code) {
-    sum += table.entries[(m << kBits) + code];
-  });
+  for (std::size_t j = 0; j < code_len; ++j) {
+    ForEachEntry<kBits>(j, block.codes[j * kBlockLanes + lane],
+                        [&](std::size_t entry) { sum += table.entries[entry]; });
+  }
   const float term = block.terms != nullptr ? block.terms[lane] : 0.0F;
   const float steps = std::fmin(static_cast<float>(sum), kSaturation);
   return !(std::fma(table.delta, steps, block.base + term) > block.limit);
