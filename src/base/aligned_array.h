@@ -5,7 +5,11 @@
 // Invariants:
 //   1. data() is aligned to 64 bytes, and the allocation is a multiple of 64 bytes long.
 //   2. Elements are not initialised, so pages that nobody wrote cost no memory.
+//   3. An array of kHugeBytes or more asks for huge pages: reading it here and there would else
+//      miss the TLB at every step. A smaller one does not, as a started page costs 2 MiB.
 #pragma once
+
+#include <sys/mman.h>
 
 #include <cstddef>
 #include <memory>
@@ -15,17 +19,26 @@
 namespace forebay {
 
 inline constexpr std::size_t kCacheLine = 64;
+inline constexpr std::size_t kHugePage = std::size_t{1} << 21U;
 
 template <typename T>
 class AlignedArray {
   static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
 
  public:
+  static constexpr std::size_t kHugeBytes = 16 * kHugePage;
+
   AlignedArray() = default;
   /// Throws std::bad_alloc.
   explicit AlignedArray(std::size_t size) : size_(size) {
     const std::size_t bytes = (size * sizeof(T) + kCacheLine - 1) / kCacheLine * kCacheLine;
-    data_.reset(static_cast<T*>(::operator new(bytes, std::align_val_t(kCacheLine))));
+    const bool huge = bytes >= kHugeBytes;
+    const auto alignment = std::align_val_t(huge ? kHugePage : kCacheLine);
+    void* memory = ::operator new(bytes, alignment);
+    data_ = {static_cast<T*>(memory), Free{alignment}};
+    if (huge) {
+      ::madvise(memory, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);  // Only a wish.
+    }
   }
 
   [[nodiscard]] T* data() { return data_.get(); }
@@ -36,7 +49,8 @@ class AlignedArray {
 
  private:
   struct Free {
-    void operator()(T* p) const { ::operator delete(p, std::align_val_t(kCacheLine)); }
+    std::align_val_t alignment{kCacheLine};
+    void operator()(T* p) const { ::operator delete(p, alignment); }
   };
   std::unique_ptr<T, Free> data_;
   std::size_t size_ = 0;

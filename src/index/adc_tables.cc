@@ -27,7 +27,7 @@ void AdcTables::Build(const IvfPqModel::Data& model, const float* query) {
   for (std::size_t m = 0; m < num_sub_vectors_; ++m) {
     const simd::PackedRows codewords = model.packed_codebook[m].view();
     float* entries = entries_.data() + m * num_codewords;
-    const float* sub_vector = query + m * pq.sub_dim();
+    const simd::StridedRows sub_vector{query + m * pq.sub_dim(), 1, pq.dim};
     if (distances) {
       kernels.packed_l2(codewords, sub_vector, entries);
     } else {

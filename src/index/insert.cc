@@ -201,7 +201,7 @@ class InsertJob {
 
   void Encode(std::size_t num_threads) {
     const std::size_t num_rows = rows_.vectors.size();
-    const std::size_t code_len = index_.layout.code_len();
+    const std::size_t code_len = index_.layout().code_len();
     coded_.partitions.resize(num_rows);
     coded_.codes.resize(num_rows * code_len);
     coded_.terms.resize(index_.model.residual() ? num_rows : 0);
@@ -222,7 +222,7 @@ class InsertJob {
   /// Puts the rows of each partition together, in their own order.
   void GroupByPartition() {
     const std::size_t num_rows = coded_.partitions.size();
-    const std::size_t code_len = index_.layout.code_len();
+    const std::size_t code_len = index_.layout().code_len();
     std::vector<std::uint64_t> order(num_rows);
     for (std::size_t i = 0; i < num_rows; ++i) {
       order[i] = std::uint64_t{coded_.partitions[i]} << 32U | i;
@@ -248,7 +248,7 @@ class InsertJob {
   template <typename Body>
   void ForEachPartition(const Body& body) {
     const std::size_t num_rows = ordinals_.size();
-    const std::size_t code_len = index_.layout.code_len();
+    const std::size_t code_len = index_.layout().code_len();
     for (std::size_t begin = 0, end = 0; begin < num_rows; begin = end) {
       const std::uint32_t p = grouped_.partitions[begin];
       while (end < num_rows && grouped_.partitions[end] == p) {

@@ -31,16 +31,19 @@ Status CheckOptions(const IvfPqModel& model, const MemIndexOptions& options) {
   return Status::Ok();
 }
 
+std::vector<index::Partition> MakePartitions(std::size_t num_partitions,
+                                             index::BlockStore* blocks) {
+  const std::vector<index::BlockStore*> stores(num_partitions, blocks);
+  return {stores.begin(), stores.end()};  // Each one in its place, as partitions do not move.
+}
+
 }  // namespace
 
 IvfPqMemIndex::Impl::Impl(IvfPqModel index_model, MemIndexOptions index_options)
     : model(std::move(index_model)),
       options(std::move(index_options)),
-      layout(options.capacity, model.pq().code_len(), model.residual()) {
-  for (std::size_t p = 0; p < model.ivf().num_partitions(); ++p) {
-    partitions.emplace_back(layout);
-  }
-}
+      blocks({options.capacity, model.pq().code_len(), model.residual()}),
+      partitions(MakePartitions(model.ivf().num_partitions(), &blocks)) {}
 
 PartitionEntries IvfPqMemIndex::Impl::Entries(std::size_t partition, std::uint32_t snapshot) const {
   const index::Partition& from = partitions[partition];
@@ -57,13 +60,13 @@ PartitionEntries IvfPqMemIndex::Impl::Entries(std::size_t partition, std::uint32
 
 MemoryUsage IvfPqMemIndex::Impl::Usage() const {
   MemoryUsage usage;
+  const std::size_t num_lanes = blocks.num_blocks() * simd::kBlockLanes;
+  usage.codes = num_lanes * layout().code_len();
+  usage.ordinals = num_lanes * sizeof(std::uint32_t);
+  usage.vector_terms = layout().has_terms() ? num_lanes * sizeof(float) : 0;
   for (const index::Partition& partition : partitions) {
-    const std::size_t rows = partition.allocated_rows();
-    usage.codes += rows * layout.code_len();
-    usage.ordinals += rows * sizeof(std::uint32_t);
-    usage.vector_terms += layout.has_terms() ? rows * sizeof(float) : 0;
+    usage.partitions += sizeof(index::Partition) + partition.list_bytes();
   }
-  usage.partitions = partitions.size() * sizeof(index::Partition);
   usage.row_positions = row_positions.allocated_bytes() + stored_positions.allocated_bytes();
   return usage;
 }

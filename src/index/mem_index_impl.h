@@ -10,12 +10,12 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <span>
+#include <vector>
 
 #include "base/published.h"
 #include "forebay/index.h"
-#include "index/extent_layout.h"
+#include "index/block_store.h"
 #include "index/partition.h"
 #include "index/position_set.h"
 #include "index/row_positions.h"
@@ -32,10 +32,12 @@ class IvfPqMemIndex::Impl {
   [[nodiscard]] PartitionEntries Entries(std::size_t partition, std::uint32_t snapshot) const;
   [[nodiscard]] MemoryUsage Usage() const;
 
+  [[nodiscard]] const index::BlockLayout& layout() const { return blocks.layout(); }
+
   const IvfPqModel model;
   const MemIndexOptions options;
-  const index::ExtentLayout layout;
-  std::deque<index::Partition> partitions;  // A deque, as partitions do not move.
+  index::BlockStore blocks;
+  std::vector<index::Partition> partitions;
   index::RowPositions row_positions;
   index::PositionSet stored_positions;
   Published<std::uint64_t> greatest_position{0};

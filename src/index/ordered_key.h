@@ -30,6 +30,9 @@ inline float ValueOf(OrderedKey key) {
   return std::bit_cast<float>((ordered & kSign) != 0 ? ordered ^ kSign : ~ordered);
 }
 
+/// The greatest key of the same value.
+inline OrderedKey LastOfValue(OrderedKey key) { return key | 0xffffffffU; }
+
 inline bool SameValue(OrderedKey a, OrderedKey b) { return a >> 32U == b >> 32U; }
 
 }  // namespace forebay::index

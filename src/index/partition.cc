@@ -18,52 +18,74 @@ void Partition::Append(const CodeRows& rows) {
     return;
   }
   Reserve(rows.num_rows);
+  const BlockList* const list = list_.LoadByWriter();
   std::size_t row = end_.LoadByWriter().size;
-  std::size_t e = ExtentOf(row);
-  std::uint8_t* block = extents_[e].data() + BlockOffset(e, row);
+  std::uint8_t* block = nullptr;
   for (std::size_t i = 0; i < rows.num_rows; ++i, ++row) {
-    if (row % simd::kBlockLanes == 0) {
-      e += row == layout_.first_row(e + 1) ? 1U : 0U;
-      block = extents_[e].data() + BlockOffset(e, row);
+    const std::size_t lane = row % simd::kBlockLanes;
+    if (lane == 0 || block == nullptr) {
+      block = store_->block(BlockOf(list, row / simd::kBlockLanes));
     }
-    Write(block, row % simd::kBlockLanes, rows, i);
+    Write(block, lane, rows, i);
   }
   end_.StoreRelease({static_cast<std::uint32_t>(row), rows.ordinals[rows.num_rows - 1]});
 }
 
 void Partition::Reserve(std::size_t num_rows) {
   const std::size_t size = end_.LoadByWriter().size + num_rows;
-  for (std::size_t e = num_extents_.LoadByWriter(); layout_.first_row(e) < size; ++e) {
-    const std::size_t num_blocks = layout_.num_rows(e) / simd::kBlockLanes;
-    extents_[e] = AlignedArray<std::uint8_t>(num_blocks * layout_.block_bytes());
-    num_extents_.StoreRelease(e + 1);
+  while (num_blocks_.LoadByWriter() * simd::kBlockLanes < size) {
+    AddBlock();
   }
 }
 
-std::size_t Partition::ExtentOf(std::size_t row) const {
-  std::size_t e = 0;
-  while (layout_.first_row(e + 1) <= row) {
-    ++e;
+void Partition::AddBlock() {
+  const std::uint32_t b = num_blocks_.LoadByWriter();
+  std::uint32_t* to = head_.data() + b;
+  if (b >= kInHead) {
+    const std::size_t i = b - kInHead;
+    BlockList* list = list_.LoadByWriter();
+    if (list == nullptr || i == list->size) {
+      auto longer = std::make_unique<BlockList>();
+      longer->size = 2 * i + kFirstInList;
+      longer->numbers = std::make_unique_for_overwrite<std::uint32_t[]>(longer->size);
+      if (list != nullptr) {
+        std::copy_n(list->numbers.get(), i, longer->numbers.get());
+      }
+      longer->replaced.reset(list);
+      list = longer.release();
+      list_.StoreRelease(list);
+    }
+    to = list->numbers.get() + i;
   }
-  return e;
+  *to = store_->Allocate();
+  num_blocks_.StoreRelease(b + 1);
+}
+
+std::size_t Partition::list_bytes() const {
+  std::size_t bytes = 0;
+  for (const BlockList* list = list_.LoadAcquire(); list != nullptr; list = list->replaced.get()) {
+    bytes += sizeof(BlockList) + list->size * sizeof(std::uint32_t);
+  }
+  return bytes;
 }
 
 void Partition::Write(std::uint8_t* block, std::size_t lane, const CodeRows& rows,
                       std::size_t i) const {
-  const std::size_t code_len = layout_.code_len();
+  const BlockLayout& layout = store_->layout();
+  const std::size_t code_len = layout.code_len();
   for (std::size_t j = 0; j < code_len; ++j) {
     block[j * simd::kBlockLanes + lane] = rows.codes[i * code_len + j];
   }
-  reinterpret_cast<std::uint32_t*>(block + layout_.ordinals_offset())[lane] = rows.ordinals[i];
-  if (layout_.has_terms()) {
-    reinterpret_cast<float*>(block + layout_.terms_offset())[lane] = rows.terms[i];
+  reinterpret_cast<std::uint32_t*>(block + layout.ordinals_offset())[lane] = rows.ordinals[i];
+  if (layout.has_terms()) {
+    reinterpret_cast<float*>(block + layout.terms_offset())[lane] = rows.terms[i];
   }
 }
 
 std::uint32_t Partition::OrdinalOf(std::size_t row) const {
-  const std::size_t e = ExtentOf(row);
   const std::size_t lane = row % simd::kBlockLanes;
-  return RowsOf(extents_[e].data() + BlockOffset(e, row), lane + 1).ordinals[lane];
+  const std::uint32_t block = BlockOf(list_.LoadAcquire(), row / simd::kBlockLanes);
+  return RowsOf(block, lane + 1).ordinals[lane];
 }
 
 std::size_t Partition::SizeAt(std::uint32_t snapshot) const {
@@ -85,7 +107,7 @@ std::size_t Partition::SizeAt(std::uint32_t snapshot) const {
 }
 
 std::vector<std::uint8_t> Partition::RowMajorCodes(std::size_t begin, std::size_t end) const {
-  const std::size_t code_len = layout_.code_len();
+  const std::size_t code_len = store_->layout().code_len();
   std::vector<std::uint8_t> codes;
   codes.reserve((end - begin) * code_len);
   std::size_t row = 0;
@@ -100,7 +122,7 @@ std::vector<std::uint8_t> Partition::RowMajorCodes(std::size_t begin, std::size_
 }
 
 std::vector<std::uint8_t> Partition::ColumnMajorCodes(std::size_t begin, std::size_t end) const {
-  const std::size_t code_len = layout_.code_len();
+  const std::size_t code_len = store_->layout().code_len();
   const std::size_t num_rows = end - begin;
   const std::vector<std::uint8_t> row_major = RowMajorCodes(begin, end);
   std::vector<std::uint8_t> codes(row_major.size());

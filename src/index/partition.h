@@ -5,25 +5,27 @@
 // below a size that they loaded only, so they never read what is being written.
 //
 // Invariants:
-//   1. A block is 64 rows in one piece, aligned to 64 bytes: the codes, column-major ([code byte]
-//      [64 lanes]), then a vector term for each lane if the layout has them, then the ordinals.
+//   1. Row i is lane i % 64 of the partition's block i / 64. Blocks come from a BlockStore, one by
+//      one, so that no more than one of them is not full.
 //   2. Ordinals ascend.
-//   3. An extent never moves and is freed only with the partition; a full one is never written
-//      again.
-//   4. The first `capacity` rows are the primary storage, the others the overflow. Both have the
+//   3. The first `capacity` rows are the primary storage, the others the overflow. Both have the
 //      same layout and are scanned by the same code.
+//   4. A partition is one cache line; the numbers of its first blocks are in it. Those of further
+//      blocks are in a list, which is replaced by a longer one when it is full. Lists that were
+//      replaced stay, as readers may hold them.
 #pragma once
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "base/aligned_array.h"
 #include "base/published.h"
 #include "forebay/status.h"
-#include "index/extent_layout.h"
+#include "index/block_store.h"
 #include "simd/kernels.h"
 
 namespace forebay::index {
@@ -44,10 +46,13 @@ struct BlockRows {
   std::uint32_t num_rows = 0;               ///< The lanes that may be read: 1 to 64.
 };
 
-class Partition {
+class alignas(kCacheLine) Partition {
  public:
-  /// The layout outlives the partition.
-  explicit Partition(const ExtentLayout& layout) : layout_(layout) {}
+  /// The store outlives the partition.
+  explicit Partition(BlockStore* store) : store_(store) {}
+  ~Partition() { delete list_.LoadByWriter(); }
+  Partition(const Partition&) = delete;
+  Partition& operator=(const Partition&) = delete;
 
   /// Appends to the primary storage. kCapacityExceeded when it has fewer than num_rows free slots;
   /// nothing is changed then. Throws std::bad_alloc, nothing changed.
@@ -59,13 +64,16 @@ class Partition {
   /// Allocates what `num_rows` more rows need. Throws std::bad_alloc.
   void Reserve(std::size_t num_rows);
 
+  /// Begins to load what a search needs to know first.
+  void Prefetch() const { __builtin_prefetch(this); }
+
   [[nodiscard]] std::size_t size() const { return end_.LoadAcquire().size; }
   [[nodiscard]] bool empty() const { return size() == 0; }
-  [[nodiscard]] bool has_overflow() const { return size() > layout_.capacity(); }
+  [[nodiscard]] bool has_overflow() const { return size() > store_->layout().capacity(); }
   /// Free slots of the primary storage.
   [[nodiscard]] std::size_t remaining_capacity() const {
-    const std::size_t used = size();  // Once: it may grow meanwhile.
-    return used < layout_.capacity() ? layout_.capacity() - used : 0;
+    const std::size_t capacity = store_->layout().capacity();
+    return capacity - std::min(size(), capacity);
   }
 
   /// How many rows have ordinals below `snapshot`: they come first.
@@ -74,13 +82,9 @@ class Partition {
   /// Calls body(BlockRows) for the blocks of the first `size` rows; all but the last are full.
   template <typename Body>
   void ForEachBlock(std::size_t size, const Body& body) const {
-    for (std::size_t e = 0; layout_.first_row(e) < size; ++e) {
-      const std::uint8_t* block = extents_[e].data();
-      const std::size_t end = std::min(size, layout_.first_row(e + 1));
-      for (std::size_t row = layout_.first_row(e); row < end; row += simd::kBlockLanes) {
-        body(RowsOf(block, std::min(end - row, simd::kBlockLanes)));
-        block += layout_.block_bytes();
-      }
+    const BlockList* const list = list_.LoadAcquire();
+    for (std::size_t row = 0, b = 0; row < size; row += simd::kBlockLanes, ++b) {
+      body(RowsOf(BlockOf(list, b), std::min(size - row, simd::kBlockLanes)));
     }
   }
 
@@ -91,24 +95,34 @@ class Partition {
                                                            std::size_t end) const;
   [[nodiscard]] std::vector<std::uint32_t> Ordinals(std::size_t begin, std::size_t end) const;
 
-  /// Rows that the allocated extents have room for.
+  /// Rows that the allocated blocks have room for.
   [[nodiscard]] std::size_t allocated_rows() const {
-    return layout_.first_row(num_extents_.LoadAcquire());
+    return num_blocks_.LoadAcquire() * simd::kBlockLanes;
   }
+  /// Of lists of blocks.
+  [[nodiscard]] std::size_t list_bytes() const;
 
  private:
-  [[nodiscard]] BlockRows RowsOf(const std::uint8_t* block, std::size_t num_rows) const {
+  /// The numbers of the blocks from kInHead on.
+  struct BlockList {
+    std::unique_ptr<BlockList> replaced;
+    std::size_t size = 0;
+    std::unique_ptr<std::uint32_t[]> numbers;
+  };
+
+  [[nodiscard]] BlockRows RowsOf(std::uint32_t number, std::size_t num_rows) const {
+    const BlockLayout& layout = store_->layout();
+    const std::uint8_t* const block = std::as_const(*store_).block(number);
     return {block,
-            layout_.has_terms() ? reinterpret_cast<const float*>(block + layout_.terms_offset())
-                                : nullptr,
-            reinterpret_cast<const std::uint32_t*>(block + layout_.ordinals_offset()),
+            layout.has_terms() ? reinterpret_cast<const float*>(block + layout.terms_offset())
+                               : nullptr,
+            reinterpret_cast<const std::uint32_t*>(block + layout.ordinals_offset()),
             static_cast<std::uint32_t>(num_rows)};
   }
-  [[nodiscard]] std::size_t ExtentOf(std::size_t row) const;
-  /// Where in its extent the block is that has the row; the row is its lane row % 64 there.
-  [[nodiscard]] std::size_t BlockOffset(std::size_t extent, std::size_t row) const {
-    return (row - layout_.first_row(extent)) / simd::kBlockLanes * layout_.block_bytes();
+  [[nodiscard]] std::uint32_t BlockOf(const BlockList* list, std::size_t b) const {
+    return b < kInHead ? head_[b] : list->numbers[b - kInHead];
   }
+  void AddBlock();
   void Write(std::uint8_t* block, std::size_t lane, const CodeRows& rows, std::size_t i) const;
   [[nodiscard]] std::uint32_t OrdinalOf(std::size_t row) const;
 
@@ -118,11 +132,17 @@ class Partition {
     std::uint32_t last_ordinal = 0;
   };
 
-  const ExtentLayout& layout_;
+  static constexpr std::size_t kInHead = 9;
+  static constexpr std::size_t kFirstInList = 15;  // Half a cache line, as malloc sees it.
+
   Published<End> end_;
-  Published<std::size_t> num_extents_{0};
-  // Plain memory: a reader gets to an extent through a published size only.
-  std::array<AlignedArray<std::uint8_t>, kMaxExtents> extents_;
+  BlockStore* const store_;
+  // Plain memory, here and in lists: a reader gets to a block through a published size only.
+  std::array<std::uint32_t, kInHead> head_;
+  Published<std::uint32_t> num_blocks_{0};  // Allocated.
+  Published<BlockList*> list_{nullptr};     // Owned.
 };
+
+static_assert(sizeof(Partition) == kCacheLine);
 
 }  // namespace forebay::index

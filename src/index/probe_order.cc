@@ -1,26 +1,43 @@
 #include "index/probe_order.h"
 
 #include <algorithm>
-
-#include "simd/dispatch.h"
+#include <array>
 
 namespace forebay::index {
-void ProbeOrder::Start(const IvfPqModel::Data& model, const float* query, std::size_t expected) {
-  const simd::PackedRows centroids = model.packed_centroids.view();
-  distances_.resize(model.packed_centroids.padded_rows());
-  if (model.metric == Metric::kDot) {
-    simd::Active().packed_dot(centroids, query, distances_.data());
-    std::transform(distances_.begin(), distances_.end(), distances_.begin(),
-                   [](float dot) { return -dot; });
-  } else {
-    simd::Active().packed_l2(centroids, query, distances_.data());
+
+void ProbeOrder::Start(std::span<const float> coarse_distances, std::size_t expected) {
+  keys_.resize(coarse_distances.size());
+  for (std::size_t p = 0; p < keys_.size(); ++p) {
+    keys_[p] = MakeKey(coarse_distances[p], static_cast<std::uint32_t>(p));
   }
-  order_.resize(centroids.num_rows);
-  for (std::size_t p = 0; p < order_.size(); ++p) {
-    order_[p] = MakeKey(distances_[p], static_cast<std::uint32_t>(p));
+  const std::size_t count = std::min(expected, keys_.size());
+  if (!SelectRoughly(count)) {
+    order_ = keys_;
   }
-  num_sorted_ = 0;
-  SortFirst(std::min(expected, order_.size()));
+  SortFirst(count);
+}
+
+bool ProbeOrder::SelectRoughly(std::size_t count) {
+  constexpr std::size_t kSample = 64;
+  const std::size_t expected_rank = count * kSample / keys_.size();
+  const std::size_t rank = expected_rank + expected_rank / 2 + 4;
+  if (keys_.size() < 4 * kSample || rank >= kSample / 2) {
+    return false;
+  }
+  std::array<OrderedKey, kSample> sample;
+  for (std::size_t i = 0; i < kSample; ++i) {
+    sample[i] = keys_[i * keys_.size() / kSample];
+  }
+  std::nth_element(sample.begin(), sample.begin() + rank, sample.end());
+  // Without a branch, as it could not be predicted.
+  order_.resize(keys_.size());
+  std::size_t size = 0;
+  for (const OrderedKey key : keys_) {
+    order_[size] = key;
+    size += key <= sample[rank] ? 1U : 0U;
+  }
+  order_.resize(size);
+  return size >= count;
 }
 
 void ProbeOrder::SortFirst(std::size_t count) {
@@ -29,6 +46,11 @@ void ProbeOrder::SortFirst(std::size_t count) {
   std::nth_element(order_.begin(), middle, order_.end());
   std::sort(order_.begin(), middle);
   num_sorted_ = count;
+}
+
+void ProbeOrder::SortAll() {
+  order_ = keys_;
+  SortFirst(order_.size());
 }
 
 }  // namespace forebay::index

@@ -9,37 +9,35 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "index/ordered_key.h"
-#include "model/model_data.h"
 
 namespace forebay::index {
 
 class ProbeOrder {
  public:
-  /// Computes the coarse distances of a prepared query, and sorts the nearest `expected`
-  /// partitions. Throws std::bad_alloc.
-  void Start(const IvfPqModel::Data& model, const float* query, std::size_t expected);
+  /// Sorts the nearest `expected` partitions by their coarse distances, at least one of them being
+  /// there. Throws std::bad_alloc.
+  void Start(std::span<const float> coarse_distances, std::size_t expected);
 
   /// The i-th nearest partition.
   std::uint32_t operator[](std::size_t i) {
     if (i >= num_sorted_) {
-      SortFirst(order_.size());
+      SortAll();
     }
     return NumberOf(order_[i]);
   }
 
-  /// |query - centroid|^2, or with dot -<query, centroid>.
-  [[nodiscard]] float coarse_distance(std::uint32_t partition) const {
-    return distances_[partition];
-  }
-
  private:
+  /// Those that are not farther than one of a sample, if they are `count` or more.
+  bool SelectRoughly(std::size_t count);
   void SortFirst(std::size_t count);
+  void SortAll();
 
-  std::vector<float> distances_;   // Padded as the packed centroids are.
-  std::vector<OrderedKey> order_;  // Of distances and partitions.
+  std::vector<OrderedKey> keys_;   // Of distances and partitions, by partition.
+  std::vector<OrderedKey> order_;  // The nearest num_sorted_ of them in order, then any others.
   std::size_t num_sorted_ = 0;
 };
 

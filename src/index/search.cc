@@ -11,7 +11,7 @@
 #include "base/no_throw.h"
 #include "base/workers.h"
 #include "index/mem_index_impl.h"
-#include "index/query_search.h"
+#include "index/tile_search.h"
 #include "model/vector_check.h"
 
 namespace forebay {
@@ -76,6 +76,13 @@ Status CheckCall(const IvfPqModel& model, VectorView queries, const SearchOption
   return Status::Ok();
 }
 
+/// Large tiles share more, but each thread should get several, to even out their cost.
+std::size_t TileSize(const IvfPqModel& model, std::size_t num_queries, std::size_t num_threads) {
+  const std::size_t share =
+      num_threads == 1 ? num_queries : num_queries / (num_threads * 4) + 1;
+  return std::min(index::TileSearch::NumQueries(model), std::max<std::size_t>(share, 1));
+}
+
 }  // namespace
 
 Result<SearchResult> IvfPqMemIndex::Impl::Search(VectorView queries,
@@ -90,23 +97,24 @@ Result<SearchResult> IvfPqMemIndex::Impl::Search(VectorView queries,
     result.stats.resize(queries.num_rows);
     const std::size_t num_threads =
         std::max<std::size_t>(std::min(opts.num_threads, queries.num_rows), 1);
-    // A few ranges for each thread even out queries of different cost.
-    const std::size_t grain = queries.num_rows / (num_threads * 4) + 1;
     std::mutex mutex;
-    std::size_t failed_query = queries.num_rows;
+    std::size_t failed_tile = queries.num_rows;
     Status first_failure;
     Workers workers(num_threads);
-    workers.ForRanges(queries.num_rows, grain, [&](std::size_t begin, std::size_t end) {
-      index::QuerySearch search(*this, opts, result.snapshot);
-      for (std::size_t i = begin; i < end; ++i) {
-        if (Status status = search.Run(queries.row(i), &result.hits[i], &result.stats[i]);
-            !status.ok()) {
-          const std::scoped_lock lock(mutex);
-          if (i < failed_query) {
-            failed_query = i;
-            first_failure = status;
-          }
-          return;
+    const std::size_t tile = TileSize(model, queries.num_rows, num_threads);
+    workers.ForRanges(queries.num_rows, tile, [&](std::size_t begin, std::size_t end) {
+      // Kept for the thread's next search, so that a warm one allocates its result only.
+      thread_local index::SearchScratch scratch;
+      index::TileSearch search(*this, opts, result.snapshot, &scratch);
+      const std::size_t size = end - begin;
+      Status status = search.Run({queries.row(begin), size, queries.dim},
+                                 std::span(result.hits).subspan(begin, size),
+                                 std::span(result.stats).subspan(begin, size));
+      if (!status.ok()) {
+        const std::scoped_lock lock(mutex);
+        if (begin < failed_tile) {
+          failed_tile = begin;
+          first_failure = status;
         }
       }
     });

@@ -4,15 +4,15 @@
 //
 // Invariants:
 //   1. Rows are ordered by (distance, row position): the result does not depend on the order in
-//      which they were offered. Positions are looked up for ties and for the result only.
+//      which they were offered. Positions are looked up for ties and for the result only, in what
+//      every call gets: a type with operator[](ordinal), as RowPositions::Reader.
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
-#include <cstdint>
 #include <limits>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "index/ordered_key.h"
@@ -26,12 +26,8 @@ struct Candidate {
   std::uint64_t row_position = 0;
 };
 
-/// Positions has an operator[](ordinal), as RowPositions::Reader.
-template <typename Positions>
 class TopK {
  public:
-  explicit TopK(Positions positions) : positions_(std::move(positions)) {}
-
   /// Empties it for another query; k >= 1.
   void Reset(std::size_t k) {
     k_ = k;
@@ -39,29 +35,34 @@ class TopK {
     threshold_ = std::numeric_limits<float>::infinity();
   }
 
-  /// No row with a greater distance can enter. Infinite until k rows came; after that it is the
-  /// distance of the k-th nearest of all but the latest rows.
+  /// No row with a greater distance can enter. Infinite until k rows came; after that it is not
+  /// less than the distance of the k-th nearest.
   [[nodiscard]] float threshold() const { return threshold_; }
 
-  void Offer(float distance, std::uint32_t ordinal) {
+  template <typename Positions>
+  void Offer(float distance, std::uint32_t ordinal, Positions* positions) {
     if (distance > threshold_) {
       return;
     }
     keys_.push_back(MakeKey(distance, ordinal));
     if (keys_.size() == k_ || keys_.size() / kSlack >= k_) {
-      KeepNearest();
+      if (!KeepRoughly()) {
+        KeepNearest(positions);
+      }
     }
   }
 
   /// The rows in any order, until the next Reset.
-  std::span<const Candidate> Rows() {
-    LookUp();
+  template <typename Positions>
+  std::span<const Candidate> Rows(Positions* positions) {
+    LookUp(positions);
     return rows_;
   }
 
   /// The rows in ascending order, until the next Reset.
-  std::span<const Candidate> Sort() {
-    LookUp();
+  template <typename Positions>
+  std::span<const Candidate> Sort(Positions* positions) {
+    LookUp(positions);
     std::sort(rows_.begin(), rows_.end(), [](const Candidate& a, const Candidate& b) {
       return a.distance != b.distance ? a.distance < b.distance : a.row_position < b.row_position;
     });
@@ -71,8 +72,39 @@ class TopK {
  private:
   /// Letting more rows than k stand for a while is cheaper than keeping a heap in order.
   static constexpr std::size_t kSlack = 2;
+  static constexpr std::size_t kSample = 16;
 
-  void KeepNearest() {
+  /// Drops the rows beyond one of a sample that has about 5/8 of the rows before it: no branch to
+  /// mispredict, where selecting the k-th has one for each row. False, nothing done, when fewer
+  /// than k would be left.
+  bool KeepRoughly() {
+    if (k_ < kSample || keys_.size() < kSlack * k_) {
+      return false;
+    }
+    std::array<OrderedKey, kSample> sample;
+    for (std::size_t i = 0; i < kSample; ++i) {
+      sample[i] = keys_[i * keys_.size() / kSample];
+    }
+    std::sort(sample.begin(), sample.end());
+    const OrderedKey last = sample[kSample * 5 / 8];
+    const OrderedKey end = LastOfValue(last);  // With all that are as far: positions decide.
+    const auto num_kept = static_cast<std::size_t>(
+        std::count_if(keys_.begin(), keys_.end(), [end](OrderedKey k) { return k <= end; }));
+    if (num_kept < k_ || num_kept == keys_.size()) {
+      return false;
+    }
+    std::size_t to = 0;
+    for (const OrderedKey key : keys_) {
+      keys_[to] = key;
+      to += key <= end ? 1U : 0U;
+    }
+    keys_.resize(to);
+    threshold_ = ValueOf(last);
+    return true;
+  }
+
+  template <typename Positions>
+  void KeepNearest(Positions* positions) {
     const auto end_of_k = keys_.begin() + static_cast<std::ptrdiff_t>(k_);
     std::nth_element(keys_.begin(), end_of_k - 1, keys_.end());
     const OrderedKey last = end_of_k[-1];
@@ -83,25 +115,25 @@ class TopK {
       });
       const auto end_of_ties =
           std::partition(ties, keys_.end(), [last](OrderedKey k) { return SameValue(k, last); });
-      std::sort(ties, end_of_ties, [this](OrderedKey a, OrderedKey b) {
-        return positions_[NumberOf(a)] < positions_[NumberOf(b)];
+      std::sort(ties, end_of_ties, [positions](OrderedKey a, OrderedKey b) {
+        return (*positions)[NumberOf(a)] < (*positions)[NumberOf(b)];
       });
     }
     keys_.resize(k_);
     threshold_ = ValueOf(last);
   }
 
-  void LookUp() {
+  template <typename Positions>
+  void LookUp(Positions* positions) {
     if (keys_.size() > k_) {
-      KeepNearest();
+      KeepNearest(positions);
     }
     rows_.clear();
     for (const OrderedKey key : keys_) {
-      rows_.push_back({ValueOf(key), NumberOf(key), positions_[NumberOf(key)]});
+      rows_.push_back({ValueOf(key), NumberOf(key), (*positions)[NumberOf(key)]});
     }
   }
 
-  Positions positions_;
   std::size_t k_ = 1;
   std::vector<OrderedKey> keys_;  // Of distances and ordinals; fewer than kSlack x k.
   std::vector<Candidate> rows_;

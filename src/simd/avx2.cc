@@ -168,11 +168,13 @@ struct B {
   }
   static __m256 Steps8(__m128i words) { return _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(words)); }
 
-  static std::size_t Append(std::uint64_t lanes, std::size_t first, std::uint32_t* out) {
+  static std::size_t Append(std::uint64_t lanes, std::size_t first, const float* bounds,
+                            const ScanOutput& out) {
     std::size_t count = 0;
     for (; lanes != 0; lanes &= lanes - 1) {
-      out[count++] =
-          static_cast<std::uint32_t>(first) + static_cast<std::uint32_t>(__builtin_ctzll(lanes));
+      const auto lane = static_cast<std::uint32_t>(__builtin_ctzll(lanes));
+      out.lanes[count] = static_cast<std::uint32_t>(first) + lane;
+      out.bounds[count++] = bounds[lane];
     }
     return count;
   }
@@ -224,8 +226,8 @@ struct Entries {
 const Kernels kAvx2Kernels = {
     .name = "avx2",
     .nearest = Nearest<V, Tile<6, 1>, Tile<2, 2>, Tile<1, 4>>,
-    .packed_l2 = PackedDistances<V, true>,
-    .packed_dot = PackedDistances<V, false>,
+    .packed_l2 = PackedDistances<V, true, Tile<2, 2>, Tile<1, 4>>,
+    .packed_dot = PackedDistances<V, false, Tile<2, 2>, Tile<1, 4>>,
     .l2 = L2<V>,
     .dot = Dot<V>,
     .residual_term = ResidualTerm<V>,

@@ -111,13 +111,16 @@ struct B {
     return _mm512_permutex2var_epi16(even, _mm512_add_epi16(pairs, offset), odd);
   }
 
-  static std::size_t Append(std::uint64_t lanes, std::size_t first, std::uint32_t* out) {
+  static std::size_t Append(std::uint64_t lanes, std::size_t first, const float* bounds,
+                            const ScanOutput& out) {
     std::size_t count = 0;
     for (std::size_t q = 0; q < kBlockLanes / kPackLanes; ++q) {
       const auto mask = static_cast<__mmask16>(lanes >> (q * kPackLanes));
       // Compressed in a register: compress-store to memory is slow on Zen 4.
       const __m512i numbers = V::AddInts(V::LaneNumbers(), first + q * kPackLanes);
-      _mm512_storeu_si512(out + count, _mm512_maskz_compress_epi32(mask, numbers));
+      _mm512_storeu_si512(out.lanes + count, _mm512_maskz_compress_epi32(mask, numbers));
+      const __m512 kept = _mm512_maskz_compress_ps(mask, V::Load(bounds + q * kPackLanes));
+      V::Store(out.bounds + count, kept);
       count += static_cast<std::size_t>(__builtin_popcount(mask));
     }
     return count;
@@ -130,8 +133,8 @@ constexpr Kernels Avx512Kernels(const char* name) {
   return {
       .name = name,
       .nearest = Nearest<V, Tile<8, 2>, Tile<4, 4>, Tile<2, 4>, Tile<1, 8>>,
-      .packed_l2 = PackedDistances<V, true>,
-      .packed_dot = PackedDistances<V, false>,
+      .packed_l2 = PackedDistances<V, true, Tile<4, 4>, Tile<1, 8>>,
+      .packed_dot = PackedDistances<V, false, Tile<4, 4>, Tile<1, 8>>,
       .l2 = L2<V>,
       .dot = Dot<V>,
       .residual_term = ResidualTerm<V>,

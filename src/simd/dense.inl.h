@@ -91,59 +91,82 @@ struct Tile {
   static constexpr std::size_t kGroups = kTileGroups;
 };
 
-/// Rows are taken by the first tile that still has enough of them, so Tiles go from many rows to
-/// one. Each is as large as the level's registers allow.
+/// Calls run(Shape, first row) for all rows. Rows are taken by the first tile that still has enough
+/// of them, so Tiles go from many rows to one. Each is as large as the level's registers allow.
+template <typename... Tiles, typename Run>
+void ForEachTile(std::size_t num_rows, const Run& run) {
+  std::size_t i = 0;
+  const auto run_all = [&](auto tile) {
+    using Shape = decltype(tile);
+    for (; i + Shape::kRows <= num_rows; i += Shape::kRows) {
+      run(tile, i);
+    }
+  };
+  (run_all(Tiles()), ...);
+}
+
 template <typename V, typename... Tiles>
 void Nearest(const PackedRows& packed, const StridedRows& rows, std::uint32_t* indexes,
              float* scores) {
-  std::size_t i = 0;
-  const auto run = [&](auto tile) {
+  ForEachTile<Tiles...>(rows.num_rows, [&](auto tile, std::size_t i) {
     using Shape = decltype(tile);
-    for (; i + Shape::kRows <= rows.num_rows; i += Shape::kRows) {
-      NearestTile<V, Shape::kRows, Shape::kGroups>::Run(packed, rows.data + i * rows.stride,
-                                                        rows.stride, indexes + i,
-                                                        scores != nullptr ? scores + i : nullptr);
-    }
-  };
-  (run(Tiles()), ...);
+    NearestTile<V, Shape::kRows, Shape::kGroups>::Run(packed, rows.data + i * rows.stride,
+                                                      rows.stride, indexes + i,
+                                                      scores != nullptr ? scores + i : nullptr);
+  });
 }
 
-template <typename V, std::size_t kGroups, bool kL2>
-void PackedTile(const PackedRows& packed, std::size_t group, const float* x, float* out) {
+/// kRows rows against kGroups groups. `out` is that of the first row and the first group.
+template <typename V, std::size_t kRows, std::size_t kGroups, bool kL2>
+void PackedTile(const PackedRows& packed, std::size_t group, const StridedRows& rows, float* out) {
   const std::size_t group_size = packed.dim * kPackLanes;
   const float* column = packed.data + group * group_size;
-  typename V::Floats sums[kGroups];
-  for (auto& sum : sums) {
-    sum = V::Zero();
+  typename V::Floats sums[kRows][kGroups];
+  for (std::size_t r = 0; r < kRows; ++r) {
+    for (std::size_t g = 0; g < kGroups; ++g) {
+      sums[r][g] = V::Zero();
+    }
   }
   for (std::size_t d = 0; d < packed.dim; ++d) {
-    const auto xs = V::Set(x[d]);
+    typename V::Floats columns[kGroups];
     for (std::size_t g = 0; g < kGroups; ++g) {
-      const auto values = V::Load(column + g * group_size + d * kPackLanes);
-      if constexpr (kL2) {
-        const auto difference = V::Sub(xs, values);
-        sums[g] = V::Fma(difference, difference, sums[g]);
-      } else {
-        sums[g] = V::Fma(xs, values, sums[g]);
+      columns[g] = V::Load(column + g * group_size + d * kPackLanes);
+    }
+    for (std::size_t r = 0; r < kRows; ++r) {
+      const auto x = V::Set(rows.data[r * rows.stride + d]);
+      for (std::size_t g = 0; g < kGroups; ++g) {
+        if constexpr (kL2) {
+          const auto difference = V::Sub(x, columns[g]);
+          sums[r][g] = V::Fma(difference, difference, sums[r][g]);
+        } else {
+          sums[r][g] = V::Fma(x, columns[g], sums[r][g]);
+        }
       }
     }
   }
-  for (std::size_t g = 0; g < kGroups; ++g) {
-    V::Store(out + (group + g) * kPackLanes, sums[g]);
+  for (std::size_t r = 0; r < kRows; ++r) {
+    for (std::size_t g = 0; g < kGroups; ++g) {
+      V::Store(out + (r * packed.num_groups() + g) * kPackLanes, sums[r][g]);
+    }
   }
 }
 
-template <typename V, bool kL2>
-void PackedDistances(const PackedRows& packed, const float* x, float* out) {
-  constexpr std::size_t kGroups = 8;
+template <typename V, bool kL2, typename... Tiles>
+void PackedDistances(const PackedRows& packed, const StridedRows& rows, float* out) {
   const std::size_t num_groups = packed.num_groups();
-  std::size_t group = 0;
-  for (; group + kGroups <= num_groups; group += kGroups) {
-    PackedTile<V, kGroups, kL2>(packed, group, x, out);
-  }
-  for (; group < num_groups; ++group) {
-    PackedTile<V, 1, kL2>(packed, group, x, out);
-  }
+  ForEachTile<Tiles...>(rows.num_rows, [&](auto tile, std::size_t i) {
+    using Shape = decltype(tile);
+    const StridedRows here{rows.data + i * rows.stride, Shape::kRows, rows.stride};
+    float* to = out + i * num_groups * kPackLanes;
+    std::size_t group = 0;
+    for (; group + Shape::kGroups <= num_groups; group += Shape::kGroups) {
+      PackedTile<V, Shape::kRows, Shape::kGroups, kL2>(packed, group, here, to);
+      to += Shape::kGroups * kPackLanes;
+    }
+    for (; group < num_groups; ++group, to += kPackLanes) {
+      PackedTile<V, Shape::kRows, 1, kL2>(packed, group, here, to);
+    }
+  });
 }
 
 /// 16 partial sums over pairs of elements, then the tree. `terms(x, y, &f, &g)` gives the two

@@ -11,7 +11,8 @@
 //      the order of the dimensions. SIMD lanes are outputs.
 //   2. Loops over one pair of vectors: 16 partial sums, element i in sum i % 16, added up by a
 //      fixed tree: i with i + 8, then + 4, + 2, + 1.
-//   3. ADC: (partition term + vector term), then + one table entry after the other.
+//   3. ADC: (partition term + vector term), then + one table entry after the other. The bound of
+//      a scan: delta x sum fused with the addition of (base + vector term).
 //   4. Integer sums of quantized tables saturate at 65535.
 //   5. Nothing beyond num_lanes is read from a block.
 #pragma once
@@ -67,6 +68,14 @@ struct CodeBlocks {
   std::size_t code_len = 0;
 };
 
+/// What a scan keeps: there is room for 64 lanes of each block and kPackLanes more.
+struct ScanOutput {
+  /// In ascending order, as block x 64 + lane.
+  std::uint32_t* lanes = nullptr;
+  /// The lower bound of each: base + term + delta x sum of its table entries.
+  float* bounds = nullptr;
+};
+
 /// The quantized table of a lower bound.
 struct BoundTable {
   /// [num_sub_vectors][2^num_bits], each at most the true entry in steps of delta.
@@ -81,10 +90,10 @@ struct Kernels {
   /// wins a tie. `scores` may be nullptr; a zero in it is +0.
   void (*nearest)(const PackedRows& packed, const StridedRows& rows, std::uint32_t* indexes,
                   float* scores);
-  /// out[num_groups x 16]: squared distances of x to every packed row.
-  void (*packed_l2)(const PackedRows& packed, const float* x, float* out);
+  /// out[num_rows][num_groups x 16]: squared distances of each row to every packed row.
+  void (*packed_l2)(const PackedRows& packed, const StridedRows& rows, float* out);
   /// The same for inner products.
-  void (*packed_dot)(const PackedRows& packed, const float* x, float* out);
+  void (*packed_dot)(const PackedRows& packed, const StridedRows& rows, float* out);
   /// Sum of (a[i] - b[i])^2 over n dimensions.
   float (*l2)(const float* a, const float* b, std::size_t n);
   /// Sum of a[i] x b[i].
@@ -98,13 +107,12 @@ struct Kernels {
   /// result exceeds 255.
   void (*quantize)(const float* values, std::size_t n, float min, float steps, std::uint8_t* out);
 
-  /// Writes the lanes that the bound does not rule out, in ascending order, to `survivors`, as
-  /// block x 64 + lane; returns how many. There is room for 64 of each block and kPackLanes more:
-  /// what stands behind the last one is undefined.
+  /// Writes the lanes that the bound does not rule out, and returns how many; what stands behind
+  /// the last one in `out` is undefined then.
   std::size_t (*scan_8bit)(const CodeBlocks& blocks, const BoundTable& table,
-                           std::uint32_t* survivors);
+                           const ScanOutput& out);
   std::size_t (*scan_4bit)(const CodeBlocks& blocks, const BoundTable& table,
-                           std::uint32_t* survivors);
+                           const ScanOutput& out);
   /// The f32 asymmetric distance of each of the num_lanes `lanes`, numbered like that. `entries`
   /// is [num_sub_vectors][2^num_bits].
   void (*adc_8bit)(const CodeBlocks& blocks, const float* entries, const std::uint32_t* lanes,

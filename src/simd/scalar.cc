@@ -52,31 +52,35 @@ void Nearest(const PackedRows& packed, const StridedRows& rows, std::uint32_t* i
   }
 }
 
-/// Writes, for each packed row, the sum over dimensions of what add(x, row element, sum) makes.
+/// Writes, for each row and packed row, the sum over dimensions of what add(row element, packed
+/// element, sum) makes.
 template <typename Add>
-void PackedSums(const PackedRows& packed, const float* x, float* out, const Add& add) {
-  const float* column = packed.data;
-  for (std::size_t group = 0; group < packed.num_groups(); ++group, out += kPackLanes) {
-    for (std::size_t lane = 0; lane < kPackLanes; ++lane) {
-      out[lane] = 0.0F;
-    }
-    for (std::size_t d = 0; d < packed.dim; ++d, column += kPackLanes) {
+void PackedSums(const PackedRows& packed, const StridedRows& rows, float* out, const Add& add) {
+  for (std::size_t i = 0; i < rows.num_rows; ++i) {
+    const float* x = rows.data + i * rows.stride;
+    const float* column = packed.data;
+    for (std::size_t group = 0; group < packed.num_groups(); ++group, out += kPackLanes) {
       for (std::size_t lane = 0; lane < kPackLanes; ++lane) {
-        out[lane] = add(x[d], column[lane], out[lane]);
+        out[lane] = 0.0F;
+      }
+      for (std::size_t d = 0; d < packed.dim; ++d, column += kPackLanes) {
+        for (std::size_t lane = 0; lane < kPackLanes; ++lane) {
+          out[lane] = add(x[d], column[lane], out[lane]);
+        }
       }
     }
   }
 }
 
-void PackedL2(const PackedRows& packed, const float* x, float* out) {
-  PackedSums(packed, x, out, [](float a, float b, float sum) {
+void PackedL2(const PackedRows& packed, const StridedRows& rows, float* out) {
+  PackedSums(packed, rows, out, [](float a, float b, float sum) {
     const float difference = a - b;
     return std::fma(difference, difference, sum);
   });
 }
 
-void PackedDot(const PackedRows& packed, const float* x, float* out) {
-  PackedSums(packed, x, out, [](float a, float b, float sum) { return std::fma(a, b, sum); });
+void PackedDot(const PackedRows& packed, const StridedRows& rows, float* out) {
+  PackedSums(packed, rows, out, [](float a, float b, float sum) { return std::fma(a, b, sum); });
 }
 
 /// The fixed tree over 16 partial sums.
@@ -133,8 +137,8 @@ void Quantize(const float* values, std::size_t n, float min, float steps, std::u
 }
 
 template <unsigned kBits>
-bool Survives(const CodeBlock& block, std::size_t code_len, const BoundTable& table,
-              std::size_t lane) {
+float LowerBound(const CodeBlock& block, std::size_t code_len, const BoundTable& table,
+                 std::size_t lane) {
   std::uint32_t sum = 0;
   for (std::size_t j = 0; j < code_len; ++j) {
     ForEachEntry<kBits>(j, block.codes[j * kBlockLanes + lane],
@@ -142,18 +146,22 @@ bool Survives(const CodeBlock& block, std::size_t code_len, const BoundTable& ta
   }
   const float term = block.terms != nullptr ? block.terms[lane] : 0.0F;
   const float steps = std::fmin(static_cast<float>(sum), kSaturation);
-  return !(std::fma(table.delta, steps, block.base + term) > block.limit);
+  return std::fma(table.delta, steps, block.base + term);
 }
 
 template <unsigned kBits>
-std::size_t Scan(const CodeBlocks& blocks, const BoundTable& table, std::uint32_t* survivors) {
+std::size_t Scan(const CodeBlocks& blocks, const BoundTable& table, const ScanOutput& out) {
   std::size_t count = 0;
   for (std::size_t b = 0; b < blocks.num_blocks; ++b) {
     const CodeBlock& block = blocks.blocks[b];
     for (std::size_t lane = 0; lane < block.num_lanes; ++lane) {
-      if ((block.eligible >> lane & 1U) != 0 &&
-          Survives<kBits>(block, blocks.code_len, table, lane)) {
-        survivors[count++] = static_cast<std::uint32_t>(b * kBlockLanes + lane);
+      if ((block.eligible >> lane & 1U) == 0) {
+        continue;
+      }
+      const float bound = LowerBound<kBits>(block, blocks.code_len, table, lane);
+      if (!(bound > block.limit)) {
+        out.lanes[count] = static_cast<std::uint32_t>(b * kBlockLanes + lane);
+        out.bounds[count++] = bound;
       }
     }
   }

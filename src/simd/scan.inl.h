@@ -11,8 +11,9 @@
 //   FindLow(table, codes) FindHigh         the entries of the low or the high four bits
 //   Steps(even, odd, q)                    V::Floats: lanes 16 q .. 16 q + 15 of sums that stand
 //                                          in 16-bit lanes, those of even and those of odd lanes
-//   Append(lanes, first, out)              writes first + the number of each set bit, in order, and
-//                                          returns how many; may write up to kPackLanes too many
+//   Append(lanes, first, bounds, out)      writes first + the number of each set bit, in order, and
+//                                          those bounds; returns how many; may write up to
+//                                          kPackLanes too many
 #pragma once
 
 #include "simd/kernels.h"
@@ -86,6 +87,11 @@ struct Lookup4Bit {
   }
 };
 
+/// What is left of the room after `count` lanes.
+inline ScanOutput From(const ScanOutput& out, std::size_t count) {
+  return {out.lanes + count, out.bounds + count};
+}
+
 /// How many of n lanes there are from `lane` on.
 inline std::size_t LanesFrom(std::size_t lane, std::size_t n) { return n > lane ? n - lane : 0; }
 
@@ -136,9 +142,9 @@ struct ScanTile {
     return kFull ? V::Load(terms) : V::LoadFirst(LanesFrom(q * kPackLanes, block.num_lanes), terms);
   }
 
-  /// The lanes of the b-th block that the bound keeps, and any absent ones.
+  /// The lanes of the b-th block that the bound keeps, and any absent ones; and all lanes' bounds.
   template <std::size_t kBlock>
-  [[nodiscard]] std::uint64_t Kept(const LaneSums<B>* sums) const {
+  [[nodiscard]] std::uint64_t Kept(const LaneSums<B>* sums, float* bounds) const {
     constexpr std::size_t kPacks = B::kLanes / kPackLanes;
     const CodeBlock& block = blocks[kBlock];
     std::uint64_t kept = 0;
@@ -148,24 +154,14 @@ struct ScanTile {
       const auto steps = B::Steps(of_lanes.even, of_lanes.odd, kPack % kPacks);
       const auto base = V::Add(V::Set(block.base), LoadTerms(block, kPack));
       const auto lower = V::Fma(V::Set(table.delta), steps, base);
+      V::Store(bounds + kPack * kPackLanes, lower);
       kept |= std::uint64_t{V::NotGreater(lower, V::Set(block.limit))} << (kPack * kPackLanes);
     });
     return kept;
   }
 
   /// `first` is the number of the first lane.
-  std::size_t Append(const std::uint64_t* kept, std::size_t first, std::uint32_t* survivors) const {
-    std::size_t count = 0;
-    for (std::size_t b = 0; b < kBlocks; ++b) {
-      const std::uint64_t lanes = kept[b] & blocks[b].eligible;
-      if (lanes != 0) {
-        count += B::Append(lanes, first + b * kBlockLanes, survivors + count);
-      }
-    }
-    return count;
-  }
-
-  std::size_t Run(std::size_t first, std::uint32_t* survivors) const {
+  std::size_t Run(std::size_t first, const ScanOutput& out) const {
     EntrySums<B> exact[kSums];
     LaneSums<B> sums[kSums];
     AddEntries(0, exact);
@@ -175,8 +171,18 @@ struct ScanTile {
       ForEach<kSums>([&](auto i) { sums[decltype(i)::kValue].Add(exact[decltype(i)::kValue]); });
     }
     std::uint64_t kept[kBlocks];
-    ForEach<kBlocks>([&](auto i) { kept[decltype(i)::kValue] = Kept<decltype(i)::kValue>(sums); });
-    return Append(kept, first, survivors);
+    float bounds[kBlocks][kBlockLanes];
+    ForEach<kBlocks>([&](auto i) {
+      constexpr std::size_t kBlock = decltype(i)::kValue;
+      kept[kBlock] = Kept<kBlock>(sums, bounds[kBlock]) & blocks[kBlock].eligible;
+    });
+    std::size_t count = 0;
+    for (std::size_t b = 0; b < kBlocks; ++b) {
+      if (kept[b] != 0) {
+        count += B::Append(kept[b], first + b * kBlockLanes, bounds[b], From(out, count));
+      }
+    }
+    return count;
   }
 };
 
@@ -191,27 +197,27 @@ inline bool AreFull(const CodeBlock* blocks, std::size_t num_blocks) {
 /// Scans the blocks from `block` on, kBlocks at a time while there are so many, then half as many.
 template <typename V, typename B, typename Lookup, std::size_t kBlocks>
 std::size_t ScanFrom(const CodeBlocks& blocks, const BoundTable& table, std::size_t block,
-                     std::uint32_t* survivors) {
+                     const ScanOutput& out) {
   std::size_t count = 0;
   for (; block + kBlocks <= blocks.num_blocks; block += kBlocks) {
     const CodeBlock* here = blocks.blocks + block;
     if (AreFull(here, kBlocks)) {
       const ScanTile<V, B, Lookup, kBlocks, true> tile{here, blocks.code_len, table};
-      count += tile.Run(block * kBlockLanes, survivors + count);
+      count += tile.Run(block * kBlockLanes, From(out, count));
     } else {
       const ScanTile<V, B, Lookup, kBlocks, false> tile{here, blocks.code_len, table};
-      count += tile.Run(block * kBlockLanes, survivors + count);
+      count += tile.Run(block * kBlockLanes, From(out, count));
     }
   }
   if constexpr (kBlocks > 1) {
-    count += ScanFrom<V, B, Lookup, kBlocks / 2>(blocks, table, block, survivors + count);
+    count += ScanFrom<V, B, Lookup, kBlocks / 2>(blocks, table, block, From(out, count));
   }
   return count;
 }
 
 template <typename V, typename B, typename Lookup, std::size_t kBlocks>
-std::size_t Scan(const CodeBlocks& blocks, const BoundTable& table, std::uint32_t* survivors) {
-  return ScanFrom<V, B, Lookup, kBlocks>(blocks, table, 0, survivors);
+std::size_t Scan(const CodeBlocks& blocks, const BoundTable& table, const ScanOutput& out) {
+  return ScanFrom<V, B, Lookup, kBlocks>(blocks, table, 0, out);
 }
 
 }  // namespace

@@ -1,0 +1,67 @@
+// BlockStore: the memory of an index's blocks, which are numbered in the order of allocation.
+//
+// Thread safety: one writer (Allocate), any number of readers. A reader asks for blocks only whose
+// number was published to it after their allocation.
+//
+// Invariants:
+//   1. Blocks never move and are freed only with the store.
+//   2. Chunk c holds kFirst x 2^c blocks: a fixed directory is enough. Of a chunk, only blocks that
+//      were written to cost memory; the rest is reserved address space.
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "base/aligned_array.h"
+#include "base/published.h"
+#include "index/block_layout.h"
+
+namespace forebay::index {
+
+class BlockStore {
+ public:
+  explicit BlockStore(const BlockLayout& layout) : layout_(layout) {}
+
+  [[nodiscard]] const BlockLayout& layout() const { return layout_; }
+
+  /// The number of a block that is not in use yet. Throws std::bad_alloc, nothing changed.
+  std::uint32_t Allocate() {
+    const std::size_t number = num_blocks_.LoadByWriter();
+    const std::size_t c = ChunkOf(number);
+    if (number == FirstOf(c)) {
+      chunks_[c] = AlignedArray<std::uint8_t>((kFirst << c) * layout_.block_bytes());
+    }
+    num_blocks_.StoreRelease(number + 1);
+    return static_cast<std::uint32_t>(number);
+  }
+
+  [[nodiscard]] const std::uint8_t* block(std::uint32_t number) const {
+    const std::size_t c = ChunkOf(number);
+    return chunks_[c].data() + (number - FirstOf(c)) * layout_.block_bytes();
+  }
+  /// For the writer.
+  std::uint8_t* block(std::uint32_t number) {
+    return const_cast<std::uint8_t*>(std::as_const(*this).block(number));
+  }
+
+  /// Any thread.
+  [[nodiscard]] std::size_t num_blocks() const { return num_blocks_.LoadAcquire(); }
+
+ private:
+  static constexpr std::size_t kFirst = 64;
+  static constexpr std::size_t kMaxChunks = 27;  // 2^32 blocks and more.
+
+  static std::size_t ChunkOf(std::size_t number) {
+    return static_cast<std::size_t>(std::bit_width(number / kFirst + 1)) - 1;
+  }
+  static std::size_t FirstOf(std::size_t chunk) { return ((std::size_t{1} << chunk) - 1) * kFirst; }
+
+  const BlockLayout layout_;
+  std::array<AlignedArray<std::uint8_t>, kMaxChunks> chunks_;
+  Published<std::size_t> num_blocks_{0};
+};
+
+}  // namespace forebay::index

@@ -1,0 +1,329 @@
+#include "index/tile_search.h"
+
+#include <algorithm>
+#include <bit>
+#include <limits>
+#include <numeric>
+
+#include "index/prefetch.h"
+#include "model/model_data.h"
+#include "model/vector_check.h"
+#include "simd/dispatch.h"
+
+namespace forebay::index {
+namespace {
+
+/// A query goes on alone until it has seen so many rows for each candidate: the others are then
+/// held against a good threshold.
+constexpr std::size_t kAloneRowsPerCandidate = 8;
+
+std::size_t Times(std::size_t a, std::size_t b) {
+  return b != 0 && a > std::numeric_limits<std::size_t>::max() / b
+             ? std::numeric_limits<std::size_t>::max()
+             : a * b;
+}
+
+void Add(const BlockRows& rows, std::uint64_t eligible, BlockBatch* batch) {
+  simd::CodeBlock& block = batch->blocks[batch->size];
+  block.codes = rows.codes;
+  block.terms = rows.terms;
+  block.eligible = eligible;
+  block.num_lanes = rows.num_rows;
+  batch->ordinals[batch->size++] = rows.ordinals;
+}
+
+}  // namespace
+
+TileSearch::TileSearch(const IvfPqMemIndex::Impl& index, const SearchOptions& options,
+                       std::uint32_t snapshot, SearchScratch* scratch)
+    : index_(index),
+      model_(index.model.data()),
+      options_(options),
+      snapshot_(snapshot),
+      refine_(options.refine_factor > 0),
+      scale_(model_.metric == Metric::kCosine ? 0.5F : 1.0F),
+      num_candidates_(Times(options.k, std::max<std::size_t>(options.refine_factor, 1))),
+      nprobes_(std::min(options.nprobes, index.partitions.size())),
+      eligibility_(options, index.row_positions, index.greatest_position.LoadAcquire()),
+      positions_(index.row_positions),
+      reranker_(index, options, &scratch->rerank),
+      scratch_(*scratch) {}
+
+std::size_t TileSearch::NumQueries(const IvfPqModel& model) {
+  constexpr std::size_t kCacheBytes = std::size_t{512} << 10U;
+  const std::size_t table_bytes = model.pq().num_sub_vectors() * model.pq().num_codewords();
+  return std::clamp<std::size_t>(kCacheBytes / table_bytes, 16, 256);
+}
+
+Status TileSearch::Run(VectorView queries, std::span<std::vector<Hit>> hits,
+                       std::span<SearchStats> stats) {
+  if (options_.k == 0) {
+    return Status::Ok();
+  }
+  Start(queries, stats);
+  const std::span<QueryState> states(scratch_.queries.data(), queries.num_rows);
+  if (ProbesAreShared(queries.num_rows)) {
+    ProbeTogether(states);
+  }
+  for (QueryState& query : states) {
+    ProbeAlone(&query, nprobes_);
+    while (query.num_probed < index_.partitions.size() && query.stats->num_eligible < options_.k) {
+      ProbeAlone(&query, query.num_probed + 1);
+    }
+  }
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    if (Status status = Finish(&states[i], &hits[i]); !status.ok()) {
+      return status;
+    }
+  }
+  return Status::Ok();
+}
+
+void TileSearch::Start(VectorView queries, std::span<SearchStats> stats) {
+  const simd::Kernels& kernels = simd::Active();
+  const simd::PackedRows centroids = model_.packed_centroids.view();
+  const std::size_t num_padded = model_.packed_centroids.padded_rows();
+  const std::size_t num_queries = queries.num_rows;
+  scratch_.prepared.resize(num_queries * queries.dim);
+  scratch_.coarse.resize(num_queries * num_padded);
+  if (scratch_.queries.size() < num_queries) {
+    scratch_.queries.resize(num_queries);
+  }
+  for (std::size_t i = 0; i < num_queries; ++i) {
+    model::Prepare(model_.metric, queries.row(i), queries.dim,
+                   scratch_.prepared.data() + i * queries.dim);
+  }
+  const simd::StridedRows prepared{scratch_.prepared.data(), num_queries, queries.dim};
+  if (model_.metric == Metric::kDot) {
+    kernels.packed_dot(centroids, prepared, scratch_.coarse.data());
+    std::transform(scratch_.coarse.begin(), scratch_.coarse.end(), scratch_.coarse.begin(),
+                   [](float dot) { return -dot; });
+  } else {
+    kernels.packed_l2(centroids, prepared, scratch_.coarse.data());
+  }
+  for (std::size_t i = 0; i < num_queries; ++i) {
+    QueryState& query = scratch_.queries[i];
+    query.query = scratch_.prepared.data() + i * queries.dim;
+    query.coarse = scratch_.coarse.data() + i * num_padded;
+    query.stats = &stats[i];
+    StartQuery(&query);
+  }
+}
+
+void TileSearch::StartQuery(QueryState* query) {
+  query->order.Start({query->coarse, index_.partitions.size()}, nprobes_);
+  for (std::size_t i = 0; i < nprobes_; ++i) {
+    index_.partitions[query->order[i]].Prefetch();
+  }
+  query->tables.Build(model_, query->query);
+  query->nearest.Reset(num_candidates_);
+  query->slack = 0;
+  query->num_probed = 0;
+  query->num_scanned = 0;
+  query->stats->probed_partitions.reserve(nprobes_);
+}
+
+// --- Probing -------------------------------------------------------------------------------------
+
+/// Whether two queries or more go to a partition, on average.
+bool TileSearch::ProbesAreShared(std::size_t num_queries) const {
+  return num_queries > 1 && num_queries * nprobes_ >= 2 * index_.partitions.size();
+}
+
+void TileSearch::ProbeAlone(QueryState* query, std::size_t num_probes) {
+  for (; query->num_probed < num_probes; ++query->num_probed) {
+    const std::uint32_t partition = query->order[query->num_probed];
+    query->stats->probed_partitions.push_back(partition);
+    const float term = PartitionTerm(*query, partition);
+    const float base = NoteBound(query, partition, term);
+    ForEachEligible(partition, [&](const BlockRows& rows, std::uint64_t eligible) {
+      query->stats->num_eligible += static_cast<std::size_t>(std::popcount(eligible));
+      BlockBatch& batch = rows.num_rows == simd::kBlockLanes ? scratch_.full : scratch_.partial;
+      batch.blocks[batch.size].partition_term = term;
+      batch.blocks[batch.size].base = base;
+      Add(rows, eligible, &batch);
+      Prefetch(rows.codes, index_.layout().ordinals_offset());
+      // Few at first, as the threshold falls fastest then.
+      if (batch.size > query->num_scanned || batch.size == BlockBatch::kMost) {
+        ScanAlone(query, &batch);
+      }
+    });
+  }
+  for (BlockBatch* batch : {&scratch_.full, &scratch_.partial}) {
+    ScanAlone(query, batch);
+  }
+}
+
+void TileSearch::ScanAlone(QueryState* query, BlockBatch* batch) {
+  Scan(query, batch);
+  batch->size = 0;
+}
+
+void TileSearch::ProbeTogether(std::span<QueryState> queries) {
+  for (QueryState& query : queries) {
+    const std::size_t num_rows = Times(num_candidates_, kAloneRowsPerCandidate);
+    ProbeAlone(&query, ProbesWithRows(&query, num_rows));
+  }
+  SortProbes(queries);
+  const std::span<const std::uint32_t> probes = scratch_.probes;
+  for (std::uint32_t p = 0, begin = 0; p < index_.partitions.size(); ++p) {
+    const std::uint32_t end = scratch_.probes_end[p];
+    if (begin < end) {
+      ProbeOneTogether(p, probes.subspan(begin, end - begin));
+    }
+    begin = end;
+  }
+}
+
+std::size_t TileSearch::ProbesWithRows(QueryState* query, std::size_t num_rows) const {
+  std::size_t num_probes = 0;
+  for (std::size_t found = 0; num_probes < nprobes_ && found < num_rows; ++num_probes) {
+    found += index_.partitions[query->order[num_probes]].size();
+  }
+  return num_probes;
+}
+
+void TileSearch::SortProbes(std::span<QueryState> queries) {
+  // Counting sort: how many queries each partition has, where they begin, and, once all of them are
+  // in their places, where they end.
+  std::vector<std::uint32_t>& ends = scratch_.probes_end;
+  ends.assign(index_.partitions.size(), 0);
+  std::size_t num_probes = 0;
+  for (QueryState& query : queries) {
+    for (std::size_t i = query.num_probed; i < nprobes_; ++i, ++num_probes) {
+      ++ends[query.order[i]];
+    }
+  }
+  std::exclusive_scan(ends.begin(), ends.end(), ends.begin(), 0U);
+  scratch_.probes.resize(num_probes);
+  for (std::size_t q = 0; q < queries.size(); ++q) {
+    QueryState& query = queries[q];
+    for (; query.num_probed < nprobes_; ++query.num_probed) {
+      const std::uint32_t partition = query.order[query.num_probed];
+      query.stats->probed_partitions.push_back(partition);
+      scratch_.probes[ends[partition]++] = static_cast<std::uint32_t>(q);
+    }
+  }
+}
+
+void TileSearch::ProbeOneTogether(std::uint32_t partition,
+                                  std::span<const std::uint32_t> queries) {
+  std::size_t num_eligible = 0;
+  BlockBatch& batch = scratch_.full;
+  ForEachEligible(partition, [&](const BlockRows& rows, std::uint64_t eligible) {
+    num_eligible += static_cast<std::size_t>(std::popcount(eligible));
+    Add(rows, eligible, &batch);
+    Prefetch(rows.codes, index_.layout().ordinals_offset());
+    if (batch.size == BlockBatch::kMost) {
+      ScanTogether(partition, queries, &batch);
+    }
+  });
+  ScanTogether(partition, queries, &batch);
+  for (const std::uint32_t q : queries) {
+    scratch_.queries[q].stats->num_eligible += num_eligible;
+  }
+}
+
+void TileSearch::ScanTogether(std::uint32_t partition, std::span<const std::uint32_t> queries,
+                              BlockBatch* batch) {
+  for (const std::uint32_t q : queries) {
+    QueryState& query = scratch_.queries[q];
+    const float term = PartitionTerm(query, partition);
+    const float base = NoteBound(&query, partition, term);
+    for (std::size_t b = 0; b < batch->size; ++b) {
+      batch->blocks[b].partition_term = term;
+      batch->blocks[b].base = base;
+    }
+    Scan(&query, batch);
+  }
+  batch->size = 0;
+}
+
+template <typename Use>
+void TileSearch::ForEachEligible(std::uint32_t partition, const Use& use) {
+  const Partition& rows = index_.partitions[partition];
+  rows.ForEachBlock(rows.SizeAt(snapshot_), [&](const BlockRows& block) {
+    const std::uint64_t eligible = eligibility_.any_excluded()
+                                       ? eligibility_.Mask(block)
+                                       : ~std::uint64_t{0} >> (simd::kBlockLanes - block.num_rows);
+    if (eligible != 0) {
+      use(block, eligible);
+    }
+  });
+}
+
+float TileSearch::PartitionTerm(const QueryState& query, std::uint32_t partition) const {
+  if (model_.residual) {
+    return query.coarse[partition];
+  }
+  return model_.metric == Metric::kDot ? 1.0F : 0.0F;
+}
+
+float TileSearch::NoteBound(QueryState* query, std::uint32_t partition,
+                            float partition_term) const {
+  const float max_vector_term = model_.residual ? model_.max_vector_term[partition] : 0.0F;
+  const PartitionBound bound = query->tables.BoundOf(partition_term, max_vector_term);
+  query->slack = std::max(query->slack, bound.slack);
+  return bound.base;
+}
+
+// --- Scanning ------------------------------------------------------------------------------------
+
+void TileSearch::Scan(QueryState* query, BlockBatch* batch) {
+  if (batch->size == 0) {
+    return;
+  }
+  float limit = query->nearest.threshold();
+  if (!refine_) {
+    // With re-ranking the range applies to exact distances, which are not known yet.
+    limit = std::min(limit, options_.distance_upper / scale_);
+    limit = PartitionBound{.slack = query->slack}.LimitFor(limit);
+  }
+  for (std::size_t b = 0; b < batch->size; ++b) {
+    batch->blocks[b].limit = limit;
+  }
+  const auto scan = model_.pq.num_bits() == 8 ? simd::Active().scan_8bit : simd::Active().scan_4bit;
+  const std::size_t num_lanes =
+      scan({batch->blocks.data(), batch->size, index_.layout().code_len()},
+           query->tables.bound_table(), {scratch_.lanes.data(), scratch_.distances.data()});
+  query->stats->num_evaluated += num_lanes;
+  query->num_scanned += batch->size;
+  Offer(query, *batch, num_lanes);
+}
+
+void TileSearch::Offer(QueryState* query, const BlockBatch& batch, std::size_t num_lanes) {
+  if (!refine_) {
+    const auto adc = model_.pq.num_bits() == 8 ? simd::Active().adc_8bit : simd::Active().adc_4bit;
+    adc({batch.blocks.data(), batch.size, index_.layout().code_len()}, query->tables.entries(),
+        scratch_.lanes.data(), num_lanes, scratch_.distances.data());
+  }
+  for (std::size_t i = 0; i < num_lanes; ++i) {
+    const float distance = scratch_.distances[i];
+    const bool too_far = !refine_ && distance * scale_ >= options_.distance_upper;
+    if (distance > query->nearest.threshold() || too_far ||
+        distance * scale_ < options_.distance_lower) {
+      continue;
+    }
+    const std::uint32_t lane = scratch_.lanes[i];
+    const std::uint32_t ordinal =
+        batch.ordinals[lane / simd::kBlockLanes][lane % simd::kBlockLanes];
+    query->nearest.Offer(distance, ordinal, &positions_);
+  }
+}
+
+Status TileSearch::Finish(QueryState* query, std::vector<Hit>* hits) {
+  if (refine_) {
+    const std::span<const Candidate> candidates = query->nearest.Rows(&positions_);
+    query->stats->num_reranked = candidates.size();
+    hits->reserve(std::min(options_.k, candidates.size()));
+    return reranker_.Run(query->query, candidates, hits);
+  }
+  const std::span<const Candidate> rows = query->nearest.Sort(&positions_);
+  hits->reserve(rows.size());
+  for (const Candidate& row : rows) {
+    hits->push_back({row.distance * scale_, row.row_position});
+  }
+  return Status::Ok();
+}
+
+}  // namespace forebay::index

@@ -1,0 +1,126 @@
+// TileSearch: a few queries at a time through the whole pipeline.
+//
+//   coarse distances -> nearest partitions -> tables -> scan of the blocks under the bound
+//   -> the k (x refine_factor) nearest -> exact distances
+//
+// A query alone goes through its partitions from the nearest on. Many queries begin like that, and
+// then go through the other partitions together, one partition for all that probe it, as it then is
+// in the cache.
+//
+// Thread safety: none; each search thread has its own. It reads an index that may be written.
+//
+// Invariants:
+//   1. Only ordinals below the snapshot are looked at.
+//   2. Without re-ranking, the hits are those of a plain f32 ADC ranking of the probed partitions.
+//   3. With re-ranking, the candidates are the rows of least lower bound (kernels.h has its
+//      arithmetic) in the probed partitions.
+//   So neither depends on the order in which blocks are scanned.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "index/adc_tables.h"
+#include "index/eligibility.h"
+#include "index/mem_index_impl.h"
+#include "index/probe_order.h"
+#include "index/rerank.h"
+#include "index/top_k.h"
+
+namespace forebay::index {
+
+/// Blocks that are scanned together, wherever they come from: a table that is loaded once serves
+/// all of them.
+struct BlockBatch {
+  static constexpr std::size_t kMost = 32;
+  std::array<simd::CodeBlock, kMost> blocks;
+  std::array<const std::uint32_t*, kMost> ordinals;
+  std::size_t size = 0;
+};
+
+/// What is known of one query while it is answered.
+struct QueryState {
+  const float* query = nullptr;    // Prepared.
+  const float* coarse = nullptr;   // Its distances to all centroids; with dot, negated products.
+  SearchStats* stats = nullptr;
+  ProbeOrder order;
+  AdcTables tables;
+  TopK nearest;                 // Distances before scaling.
+  double slack = 0;             // Of the bound, in all partitions probed so far.
+  std::size_t num_probed = 0;   // Partitions.
+  std::size_t num_scanned = 0;  // Blocks.
+};
+
+/// Memory that is kept from one search to the next.
+struct SearchScratch {
+  std::vector<float> prepared;  // [queries][dim]
+  std::vector<float> coarse;    // [queries][partitions, padded]
+  std::vector<QueryState> queries;
+  std::vector<std::uint32_t> probes_end;  // [partitions + 1]
+  std::vector<std::uint32_t> probes;      // Queries, by partition.
+  BlockBatch full;
+  BlockBatch partial;
+  static constexpr std::size_t kMostLanes =
+      BlockBatch::kMost * simd::kBlockLanes + simd::kPackLanes;
+  std::array<std::uint32_t, kMostLanes> lanes;
+  std::array<float, kMostLanes> distances;
+  RerankScratch rerank;
+};
+
+class TileSearch {
+ public:
+  /// All of them outlive this.
+  TileSearch(const IvfPqMemIndex::Impl& index, const SearchOptions& options, std::uint32_t snapshot,
+             SearchScratch* scratch);
+
+  /// How many queries are best answered at once: as many as leave their tables in the cache.
+  static std::size_t NumQueries(const IvfPqModel& model);
+
+  /// Answers good queries, into `hits` and `stats` of each. Throws std::bad_alloc.
+  Status Run(VectorView queries, std::span<std::vector<Hit>> hits, std::span<SearchStats> stats);
+
+ private:
+  void Start(VectorView queries, std::span<SearchStats> stats);
+  void StartQuery(QueryState* query);
+
+  [[nodiscard]] bool ProbesAreShared(std::size_t num_queries) const;
+  void ProbeAlone(QueryState* query, std::size_t num_probes);
+  void ScanAlone(QueryState* query, BlockBatch* batch);
+  void ProbeTogether(std::span<QueryState> queries);
+  /// How many of the nearest partitions hold so many rows, or nprobes.
+  [[nodiscard]] std::size_t ProbesWithRows(QueryState* query, std::size_t num_rows) const;
+  /// Puts the queries in the order of the partitions that they have yet to probe.
+  void SortProbes(std::span<QueryState> queries);
+  void ProbeOneTogether(std::uint32_t partition, std::span<const std::uint32_t> queries);
+  void ScanTogether(std::uint32_t partition, std::span<const std::uint32_t> queries,
+                    BlockBatch* batch);
+
+  /// Calls use(BlockRows, mask) for each block of a partition that has eligible rows.
+  template <typename Use>
+  void ForEachEligible(std::uint32_t partition, const Use& use);
+  /// What the f32 distances of the partition's rows begin with.
+  [[nodiscard]] float PartitionTerm(const QueryState& query, std::uint32_t partition) const;
+  /// The bound's base, and its slack noted.
+  float NoteBound(QueryState* query, std::uint32_t partition, float partition_term) const;
+  void Scan(QueryState* query, BlockBatch* batch);
+  void Offer(QueryState* query, const BlockBatch& batch, std::size_t num_lanes);
+  Status Finish(QueryState* query, std::vector<Hit>* hits);
+
+  const IvfPqMemIndex::Impl& index_;
+  const IvfPqModel::Data& model_;
+  const SearchOptions& options_;
+  const std::uint32_t snapshot_;
+  const bool refine_;
+  /// Cosine distances are half of what the codes of normalised vectors give.
+  const float scale_;
+  const std::size_t num_candidates_;
+  const std::size_t nprobes_;
+  Eligibility eligibility_;
+  RowPositions::Reader positions_;
+  Reranker reranker_;
+  SearchScratch& scratch_;
+};
+
+}  // namespace forebay::index
