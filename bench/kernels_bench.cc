@@ -98,17 +98,17 @@ void Nearest(State& state, const Kernels& kernels, std::size_t dim, std::size_t 
 }
 
 void PackedDistances(State& state, const Kernels& kernels, bool l2, std::size_t dim,
-                     std::size_t num_packed) {
+                     std::size_t num_packed, std::size_t num_rows) {
   const Packed packed(num_packed, dim);
-  const auto x = RandomFloats(dim);
-  std::vector<float> out(num_packed);
+  const auto x = RandomFloats(num_rows * dim);
+  std::vector<float> out(num_rows * num_packed);
   const auto kernel = l2 ? kernels.packed_l2 : kernels.packed_dot;
   for ([[maybe_unused]] auto iteration : state) {
-    kernel(packed.view, x.data(), out.data());
+    kernel(packed.view, {x.data(), num_rows, dim}, out.data());
     benchmark::DoNotOptimize(out.data());
     benchmark::ClobberMemory();
   }
-  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(num_packed * dim * 4));
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(num_rows));
 }
 
 /// Pairs as re-ranking meets them: one query, many vectors.
@@ -173,12 +173,23 @@ class Codes {
 
 using ScanKernel = decltype(Kernels::scan_8bit);
 
+/// Room for what a scan of so many lanes may write.
+struct Survivors {
+  explicit Survivors(std::size_t lanes)
+      : numbers(lanes + kBlockLanes + kPackLanes), bounds(numbers.size()) {}
+
+  simd::ScanOutput out() { return {numbers.data(), bounds.data()}; }
+
+  std::vector<std::uint32_t> numbers;
+  std::vector<float> bounds;
+};
+
 std::size_t ScanAll(ScanKernel scan, const Codes& codes, const simd::BoundTable& table,
-                    std::vector<std::uint32_t>* survivors) {
+                    Survivors* survivors) {
   std::size_t count = 0;
   for (std::size_t i = 0; i < codes.num_runs(); ++i) {
-    count += scan(codes.run(i), table, survivors->data());
-    benchmark::DoNotOptimize(survivors->data());
+    count += scan(codes.run(i), table, survivors->out());
+    benchmark::DoNotOptimize(survivors->numbers.data());
     benchmark::ClobberMemory();
   }
   return count;
@@ -186,7 +197,7 @@ std::size_t ScanAll(ScanKernel scan, const Codes& codes, const simd::BoundTable&
 
 /// Sets the limit that one lane in a hundred survives.
 void KeepOnePercent(ScanKernel scan, const simd::BoundTable& table, Codes* codes,
-                    std::vector<std::uint32_t>* survivors) {
+                    Survivors* survivors) {
   float low = 0;
   float high = 65535;
   for (int step = 0; step < 40; ++step) {
@@ -204,7 +215,7 @@ void Scan(State& state, const Kernels& kernels, unsigned bits, std::size_t num_s
   const auto entries = RandomBytes(num_sub_vectors << bits);
   const simd::BoundTable table{.entries = entries.data(), .delta = 1};
   const auto scan = bits == 8 ? kernels.scan_8bit : kernels.scan_4bit;
-  std::vector<std::uint32_t> survivors(lanes + kBlockLanes + kPackLanes);
+  Survivors survivors(lanes);
   KeepOnePercent(scan, table, &codes, &survivors);
   for ([[maybe_unused]] auto iteration : state) {
     benchmark::DoNotOptimize(ScanAll(scan, codes, table, &survivors));
@@ -253,11 +264,13 @@ void RegisterDense(const Kernels& kernels) {
           });
     }
     for (const bool l2 : {true, false}) {
-      Register(fmt::format("packed_{}/{}/dim:{}/packed:{}", l2 ? "l2" : "dot", kernels.name, dim,
-                           num_packed),
-               [&kernels, l2, dim = dim, num_packed = num_packed](State& state) {
-                 PackedDistances(state, kernels, l2, dim, num_packed);
-               });
+      for (const std::size_t num_rows : Sizes{1, 64}) {
+        Register(fmt::format("packed_{}/{}/dim:{}/packed:{}/rows:{}", l2 ? "l2" : "dot",
+                             kernels.name, dim, num_packed, num_rows),
+                 [&kernels, l2, dim = dim, num_packed = num_packed, num_rows](State& state) {
+                   PackedDistances(state, kernels, l2, dim, num_packed, num_rows);
+                 });
+      }
     }
   }
   for (const std::size_t dim : Sizes{100, 128, 768}) {
@@ -269,7 +282,7 @@ void RegisterDense(const Kernels& kernels) {
 }
 
 void RegisterCodes(const Kernels& kernels, unsigned bits, std::size_t num_sub_vectors) {
-  for (const std::size_t lanes : Sizes{1024, 340}) {
+  for (const std::size_t lanes : Sizes{1024, 448, 340}) {
     Register(fmt::format("scan_{}bit/{}/M:{}/lanes:{}", bits, kernels.name, num_sub_vectors, lanes),
              [&kernels, bits, num_sub_vectors, lanes](State& state) {
                Scan(state, kernels, bits, num_sub_vectors, lanes);

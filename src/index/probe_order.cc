@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "simd/dispatch.h"
+
 namespace forebay::index {
 
 void ProbeOrder::Start(std::span<const float> coarse_distances, std::size_t expected) {
@@ -29,13 +31,9 @@ bool ProbeOrder::SelectRoughly(std::size_t count) {
     sample[i] = keys_[i * keys_.size() / kSample];
   }
   std::nth_element(sample.begin(), sample.begin() + rank, sample.end());
-  // Without a branch, as it could not be predicted.
   order_.resize(keys_.size());
-  std::size_t size = 0;
-  for (const OrderedKey key : keys_) {
-    order_[size] = key;
-    size += key <= sample[rank] ? 1U : 0U;
-  }
+  const std::size_t size =
+      simd::Active().keep_least(keys_.data(), keys_.size(), sample[rank], order_.data());
   order_.resize(size);
   return size >= count;
 }

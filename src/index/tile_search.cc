@@ -84,6 +84,7 @@ void TileSearch::Start(VectorView queries, std::span<SearchStats> stats) {
   const simd::PackedRows centroids = model_.packed_centroids.view();
   const std::size_t num_padded = model_.packed_centroids.padded_rows();
   const std::size_t num_queries = queries.num_rows;
+  scratch_.batch.size = 0;  // An exception may have left some.
   scratch_.prepared.resize(num_queries * queries.dim);
   scratch_.coarse.resize(num_queries * num_padded);
   if (scratch_.queries.size() < num_queries) {
@@ -138,7 +139,7 @@ void TileSearch::ProbeAlone(QueryState* query, std::size_t num_probes) {
     const float base = NoteBound(query, partition, term);
     ForEachEligible(partition, [&](const BlockRows& rows, std::uint64_t eligible) {
       query->stats->num_eligible += static_cast<std::size_t>(std::popcount(eligible));
-      BlockBatch& batch = rows.num_rows == simd::kBlockLanes ? scratch_.full : scratch_.partial;
+      BlockBatch& batch = scratch_.batch;
       batch.blocks[batch.size].partition_term = term;
       batch.blocks[batch.size].base = base;
       Add(rows, eligible, &batch);
@@ -149,9 +150,7 @@ void TileSearch::ProbeAlone(QueryState* query, std::size_t num_probes) {
       }
     });
   }
-  for (BlockBatch* batch : {&scratch_.full, &scratch_.partial}) {
-    ScanAlone(query, batch);
-  }
+  ScanAlone(query, &scratch_.batch);
 }
 
 void TileSearch::ScanAlone(QueryState* query, BlockBatch* batch) {
@@ -209,7 +208,7 @@ void TileSearch::SortProbes(std::span<QueryState> queries) {
 void TileSearch::ProbeOneTogether(std::uint32_t partition,
                                   std::span<const std::uint32_t> queries) {
   std::size_t num_eligible = 0;
-  BlockBatch& batch = scratch_.full;
+  BlockBatch& batch = scratch_.batch;
   ForEachEligible(partition, [&](const BlockRows& rows, std::uint64_t eligible) {
     num_eligible += static_cast<std::size_t>(std::popcount(eligible));
     Add(rows, eligible, &batch);

@@ -60,8 +60,7 @@ struct SearchScratch {
   std::vector<QueryState> queries;
   std::vector<std::uint32_t> probes_end;  // [partitions + 1]
   std::vector<std::uint32_t> probes;      // Queries, by partition.
-  BlockBatch full;
-  BlockBatch partial;
+  BlockBatch batch;
   static constexpr std::size_t kMostLanes =
       BlockBatch::kMost * simd::kBlockLanes + simd::kPackLanes;
   std::array<std::uint32_t, kMostLanes> lanes;

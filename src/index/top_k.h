@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "index/ordered_key.h"
+#include "simd/dispatch.h"
 
 namespace forebay::index {
 
@@ -74,31 +75,27 @@ class TopK {
   static constexpr std::size_t kSlack = 2;
   static constexpr std::size_t kSample = 16;
 
-  /// Drops the rows beyond one of a sample that has about 5/8 of the rows before it: no branch to
-  /// mispredict, where selecting the k-th has one for each row. False, nothing done, when fewer
-  /// than k would be left.
+  /// Drops the rows beyond one of a sample that has about 5/8 of the rows before it, which costs a
+  /// fraction of selecting the k-th. False, nothing done, when fewer than k would be left.
   bool KeepRoughly() {
     if (k_ < kSample || keys_.size() < kSlack * k_) {
       return false;
     }
+    kept_.resize(keys_.size());
     std::array<OrderedKey, kSample> sample;
     for (std::size_t i = 0; i < kSample; ++i) {
       sample[i] = keys_[i * keys_.size() / kSample];
     }
     std::sort(sample.begin(), sample.end());
     const OrderedKey last = sample[kSample * 5 / 8];
-    const OrderedKey end = LastOfValue(last);  // With all that are as far: positions decide.
-    const auto num_kept = static_cast<std::size_t>(
-        std::count_if(keys_.begin(), keys_.end(), [end](OrderedKey k) { return k <= end; }));
+    // With all that are as far: positions decide.
+    const std::size_t num_kept = simd::Active().keep_least(keys_.data(), keys_.size(),
+                                                           LastOfValue(last), kept_.data());
     if (num_kept < k_ || num_kept == keys_.size()) {
       return false;
     }
-    std::size_t to = 0;
-    for (const OrderedKey key : keys_) {
-      keys_[to] = key;
-      to += key <= end ? 1U : 0U;
-    }
-    keys_.resize(to);
+    keys_.swap(kept_);
+    keys_.resize(num_kept);
     threshold_ = ValueOf(last);
     return true;
   }
@@ -136,6 +133,7 @@ class TopK {
 
   std::size_t k_ = 1;
   std::vector<OrderedKey> keys_;  // Of distances and ordinals; fewer than kSlack x k.
+  std::vector<OrderedKey> kept_;  // To where they are moved.
   std::vector<Candidate> rows_;
   float threshold_ = std::numeric_limits<float>::infinity();
 };

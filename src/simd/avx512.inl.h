@@ -127,6 +127,23 @@ struct B {
   }
 };
 
+inline std::size_t KeepLeast(const std::uint64_t* keys, std::size_t n, std::uint64_t last,
+                             std::uint64_t* out) {
+  const __m512i greatest = _mm512_set1_epi64(static_cast<long long>(last));
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < n; i += 8) {
+    const auto present = static_cast<__mmask8>(FirstLanes(n - i));
+    const __m512i here = _mm512_maskz_loadu_epi64(present, keys + i);
+    const __mmask8 kept = _mm512_mask_cmple_epu64_mask(present, here, greatest);
+    const auto num_kept = static_cast<std::size_t>(__builtin_popcount(kept));
+    // Compressed in a register, and no more than it has is written, as `out` may be `keys`.
+    const auto first = static_cast<__mmask8>(FirstLanes(num_kept));
+    _mm512_mask_storeu_epi64(out + count, first, _mm512_maskz_compress_epi64(kept, here));
+    count += num_kept;
+  }
+  return count;
+}
+
 /// ByteLanes is B, or B with better lookups; Entries looks up 8-bit codes.
 template <typename ByteLanes, typename Entries>
 constexpr Kernels Avx512Kernels(const char* name) {
@@ -140,6 +157,7 @@ constexpr Kernels Avx512Kernels(const char* name) {
       .residual_term = ResidualTerm<V>,
       .min_max = MinMax<V>,
       .quantize = Quantize<V>,
+      .keep_least = KeepLeast,
       .scan_8bit = Scan<V, ByteLanes, Lookup8Bit<ByteLanes, Entries>, 8>,
       .scan_4bit = Scan<V, ByteLanes, Lookup4Bit<ByteLanes>, 8>,
       .adc_8bit = Adc<8>,

@@ -107,6 +107,11 @@ struct Kernels {
   /// result exceeds 255.
   void (*quantize)(const float* values, std::size_t n, float min, float steps, std::uint8_t* out);
 
+  /// Keeps the keys that are at most `last`, in their order; returns how many. `out` has room for n
+  /// and may be `keys` itself.
+  std::size_t (*keep_least)(const std::uint64_t* keys, std::size_t n, std::uint64_t last,
+                            std::uint64_t* out);
+
   /// Writes the lanes that the bound does not rule out, and returns how many; what stands behind
   /// the last one in `out` is undefined then.
   std::size_t (*scan_8bit)(const CodeBlocks& blocks, const BoundTable& table,

@@ -3,6 +3,7 @@
 
 #include "simd/adc.inl.h"
 #include "simd/kernels.h"
+#include "simd/keys.inl.h"
 
 namespace forebay::simd {
 
@@ -180,6 +181,7 @@ const Kernels kScalarKernels = {
     .residual_term = ResidualTerm,
     .min_max = MinMax,
     .quantize = Quantize,
+    .keep_least = KeepLeast,
     .scan_8bit = Scan<8>,
     .scan_4bit = Scan<4>,
     .adc_8bit = Adc<8>,

@@ -95,12 +95,13 @@ inline ScanOutput From(const ScanOutput& out, std::size_t count) {
 /// How many of n lanes there are from `lane` on.
 inline std::size_t LanesFrom(std::size_t lane, std::size_t n) { return n > lane ? n - lane : 0; }
 
-/// kBlocks blocks: each sub-vector's table is loaded once for all of them. kFull: all of them have
-/// 64 lanes.
-template <typename V, typename B, typename Lookup, std::size_t kBlocks, bool kFull>
+/// kBlocks blocks: each sub-vector's table is loaded once for all of them. All but the last have 64
+/// lanes, and the last one too if kLastFull.
+template <typename V, typename B, typename Lookup, std::size_t kBlocks, bool kLastFull>
 struct ScanTile {
   static constexpr std::size_t kRegisters = kBlockLanes / B::kLanes;
   static constexpr std::size_t kSums = kBlocks * kRegisters;
+  static constexpr bool IsFull(std::size_t block) { return kLastFull || block + 1 < kBlocks; }
 
   const CodeBlock* blocks;
   std::size_t code_len;
@@ -111,7 +112,8 @@ struct ScanTile {
     constexpr std::size_t kBlock = kSum / kRegisters;
     constexpr std::size_t kLane = kSum % kRegisters * B::kLanes;
     const std::uint8_t* from = codes[kBlock] + j * kBlockLanes + kLane;
-    return kFull ? B::Load(from) : B::LoadFirst(LanesFrom(kLane, blocks[kBlock].num_lanes), from);
+    return IsFull(kBlock) ? B::Load(from)
+                          : B::LoadFirst(LanesFrom(kLane, blocks[kBlock].num_lanes), from);
   }
 
   /// Adds up the entries of kExactBytes code bytes from `begin` on, or of what there is.
@@ -134,12 +136,15 @@ struct ScanTile {
   }
 
   /// The terms of lanes 16 q .. 16 q + 15.
-  static typename V::Floats LoadTerms(const CodeBlock& block, std::size_t q) {
+  template <std::size_t kBlock>
+  [[nodiscard]] typename V::Floats LoadTerms(std::size_t q) const {
+    const CodeBlock& block = blocks[kBlock];
     if (block.terms == nullptr) {
       return V::Zero();
     }
     const float* terms = block.terms + q * kPackLanes;
-    return kFull ? V::Load(terms) : V::LoadFirst(LanesFrom(q * kPackLanes, block.num_lanes), terms);
+    return IsFull(kBlock) ? V::Load(terms)
+                          : V::LoadFirst(LanesFrom(q * kPackLanes, block.num_lanes), terms);
   }
 
   /// The lanes of the b-th block that the bound keeps, and any absent ones; and all lanes' bounds.
@@ -152,7 +157,7 @@ struct ScanTile {
       constexpr std::size_t kPack = decltype(i)::kValue;
       const LaneSums<B>& of_lanes = sums[kBlock * kRegisters + kPack / kPacks];
       const auto steps = B::Steps(of_lanes.even, of_lanes.odd, kPack % kPacks);
-      const auto base = V::Add(V::Set(block.base), LoadTerms(block, kPack));
+      const auto base = V::Add(V::Set(block.base), LoadTerms<kBlock>(kPack));
       const auto lower = V::Fma(V::Set(table.delta), steps, base);
       V::Store(bounds + kPack * kPackLanes, lower);
       kept |= std::uint64_t{V::NotGreater(lower, V::Set(block.limit))} << (kPack * kPackLanes);
@@ -186,38 +191,44 @@ struct ScanTile {
   }
 };
 
-inline bool AreFull(const CodeBlock* blocks, std::size_t num_blocks) {
-  std::size_t num_full = 0;
-  for (std::size_t b = 0; b < num_blocks; ++b) {
-    num_full += blocks[b].num_lanes == kBlockLanes ? 1 : 0;
+/// How many blocks from `block` on make a tile: kMost at the most, and all but the last are full.
+template <std::size_t kMost>
+std::size_t TileSize(const CodeBlocks& blocks, std::size_t block) {
+  std::size_t size = 1;
+  while (size < kMost && block + size < blocks.num_blocks &&
+         blocks.blocks[block + size - 1].num_lanes == kBlockLanes) {
+    ++size;
   }
-  return num_full == num_blocks;
+  return size;
 }
 
-/// Scans the blocks from `block` on, kBlocks at a time while there are so many, then half as many.
+/// Scans `size` blocks from `block` on, which are at most kBlocks.
 template <typename V, typename B, typename Lookup, std::size_t kBlocks>
-std::size_t ScanFrom(const CodeBlocks& blocks, const BoundTable& table, std::size_t block,
-                     const ScanOutput& out) {
-  std::size_t count = 0;
-  for (; block + kBlocks <= blocks.num_blocks; block += kBlocks) {
-    const CodeBlock* here = blocks.blocks + block;
-    if (AreFull(here, kBlocks)) {
-      const ScanTile<V, B, Lookup, kBlocks, true> tile{here, blocks.code_len, table};
-      count += tile.Run(block * kBlockLanes, From(out, count));
-    } else {
-      const ScanTile<V, B, Lookup, kBlocks, false> tile{here, blocks.code_len, table};
-      count += tile.Run(block * kBlockLanes, From(out, count));
+std::size_t ScanBlocks(const CodeBlocks& blocks, const BoundTable& table, std::size_t block,
+                       std::size_t size, const ScanOutput& out) {
+  if constexpr (kBlocks > 1) {
+    if (size < kBlocks) {
+      return ScanBlocks<V, B, Lookup, kBlocks - 1>(blocks, table, block, size, out);
     }
   }
-  if constexpr (kBlocks > 1) {
-    count += ScanFrom<V, B, Lookup, kBlocks / 2>(blocks, table, block, From(out, count));
+  const CodeBlock* here = blocks.blocks + block;
+  if (here[kBlocks - 1].num_lanes == kBlockLanes) {
+    const ScanTile<V, B, Lookup, kBlocks, true> tile{here, blocks.code_len, table};
+    return tile.Run(block * kBlockLanes, out);
   }
-  return count;
+  const ScanTile<V, B, Lookup, kBlocks, false> tile{here, blocks.code_len, table};
+  return tile.Run(block * kBlockLanes, out);
 }
 
 template <typename V, typename B, typename Lookup, std::size_t kBlocks>
 std::size_t Scan(const CodeBlocks& blocks, const BoundTable& table, const ScanOutput& out) {
-  return ScanFrom<V, B, Lookup, kBlocks>(blocks, table, 0, out);
+  std::size_t count = 0;
+  for (std::size_t block = 0; block < blocks.num_blocks;) {
+    const std::size_t size = TileSize<kBlocks>(blocks, block);
+    count += ScanBlocks<V, B, Lookup, kBlocks>(blocks, table, block, size, From(out, count));
+    block += size;
+  }
+  return count;
 }
 
 }  // namespace
