@@ -14,19 +14,20 @@ constexpr float kRoundingDown = 1.0F - 0x1p-21F;
 
 }  // namespace
 
-void AdcTables::Build(const IvfPqModel::Data& model, const float* query) {
+void AdcTables::Build(const IvfPqModel::Data& model, const float* query,
+                      std::vector<float>* table) {
   const simd::Kernels& kernels = simd::Active();
   const ProductQuantizer::Data& pq = model.pq.data();
   const std::size_t num_codewords = pq.num_codewords();
   num_sub_vectors_ = pq.num_sub_vectors;
-  entries_.resize(num_sub_vectors_ * num_codewords);
-  quantized_.resize(entries_.size());
+  table->resize(num_sub_vectors_ * num_codewords);
+  quantized_.resize(table->size());
   // Raw codes under l2 and cosine: |q - w|^2. Residual ones: -2<q, w>. Dot: -<q, w>.
   const bool distances = model.metric != Metric::kDot && !model.residual;
   const float scale = model.residual ? -2.0F : -1.0F;
   for (std::size_t m = 0; m < num_sub_vectors_; ++m) {
     const simd::PackedRows codewords = model.packed_codebook[m].view();
-    float* entries = entries_.data() + m * num_codewords;
+    float* entries = table->data() + m * num_codewords;
     const simd::StridedRows sub_vector{query + m * pq.sub_dim(), 1, pq.dim};
     if (distances) {
       kernels.packed_l2(codewords, sub_vector, entries);
@@ -36,18 +37,18 @@ void AdcTables::Build(const IvfPqModel::Data& model, const float* query) {
                      [scale](float dot) { return scale * dot; });
     }
   }
-  Quantize(num_sub_vectors_, num_codewords);
+  Quantize(table->data(), num_codewords);
 }
 
-void AdcTables::Quantize(std::size_t num_sub_vectors, std::size_t num_codewords) {
+void AdcTables::Quantize(const float* entries, std::size_t num_codewords) {
   const simd::Kernels& kernels = simd::Active();
-  minima_.resize(num_sub_vectors);
+  minima_.resize(num_sub_vectors_);
   float range = 0;
   sum_of_minima_ = 0;
   sum_of_maxima_ = 0;
-  for (std::size_t m = 0; m < num_sub_vectors; ++m) {
+  for (std::size_t m = 0; m < num_sub_vectors_; ++m) {
     float max = 0;
-    kernels.min_max(entries_.data() + m * num_codewords, num_codewords, &minima_[m], &max);
+    kernels.min_max(entries + m * num_codewords, num_codewords, &minima_[m], &max);
     range = std::max(range, max - minima_[m]);
     sum_of_minima_ += static_cast<double>(minima_[m]);
     sum_of_maxima_ += static_cast<double>(std::max(std::abs(minima_[m]), std::abs(max)));
@@ -59,8 +60,8 @@ void AdcTables::Quantize(std::size_t num_sub_vectors, std::size_t num_codewords)
     return;
   }
   delta_ = range / kMaxEntry;
-  for (std::size_t m = 0; m < num_sub_vectors; ++m) {
-    kernels.quantize(entries_.data() + m * num_codewords, num_codewords, minima_[m], steps_per_unit,
+  for (std::size_t m = 0; m < num_sub_vectors_; ++m) {
+    kernels.quantize(entries + m * num_codewords, num_codewords, minima_[m], steps_per_unit,
                      quantized_.data() + m * num_codewords);
   }
 }

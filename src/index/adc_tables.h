@@ -32,21 +32,19 @@ struct PartitionBound {
 
 class AdcTables {
  public:
-  /// For a prepared query. Throws std::bad_alloc.
-  void Build(const IvfPqModel::Data& model, const float* query);
+  /// For a prepared query. `entries` gets the float32 table, [num_sub_vectors][2^num_bits]; the
+  /// quantized one is kept here. Throws std::bad_alloc.
+  void Build(const IvfPqModel::Data& model, const float* query, std::vector<float>* entries);
 
-  /// [num_sub_vectors][2^num_bits]
-  [[nodiscard]] const float* entries() const { return entries_.data(); }
   [[nodiscard]] simd::BoundTable bound_table() const { return {quantized_.data(), delta_}; }
 
   /// The bound of a partition, none of whose vector terms exceeds max_vector_term in magnitude.
   [[nodiscard]] PartitionBound BoundOf(float partition_term, float max_vector_term) const;
 
  private:
-  void Quantize(std::size_t num_sub_vectors, std::size_t num_codewords);
+  void Quantize(const float* entries, std::size_t num_codewords);
 
-  std::vector<float> entries_;           // [num_sub_vectors][2^num_bits]
-  std::vector<std::uint8_t> quantized_;  // The same shape.
+  std::vector<std::uint8_t> quantized_;  // [num_sub_vectors][2^num_bits]
   std::vector<float> minima_;            // [num_sub_vectors]
   std::size_t num_sub_vectors_ = 0;
   float delta_ = 0;

@@ -14,7 +14,7 @@ namespace forebay::index {
 namespace {
 
 /// Raw vectors on their way from memory while one is looked at: they lie anywhere.
-constexpr std::size_t kPrefetchedVectors = 8;
+constexpr std::size_t kPrefetchedVectors = 16;
 
 }  // namespace
 

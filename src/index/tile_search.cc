@@ -15,7 +15,7 @@ namespace {
 
 /// A query goes on alone until it has seen so many rows for each candidate: the others are then
 /// held against a good threshold.
-constexpr std::size_t kAloneRowsPerCandidate = 8;
+constexpr std::size_t kAloneRowsPerCandidate = 4;
 
 std::size_t Times(std::size_t a, std::size_t b) {
   return b != 0 && a > std::numeric_limits<std::size_t>::max() / b
@@ -116,7 +116,7 @@ void TileSearch::StartQuery(QueryState* query) {
   for (std::size_t i = 0; i < nprobes_; ++i) {
     index_.partitions[query->order[i]].Prefetch();
   }
-  query->tables.Build(model_, query->query);
+  query->tables.Build(model_, query->query, refine_ ? &scratch_.entries : &query->entries);
   query->nearest.Reset(num_candidates_);
   query->slack = 0;
   query->num_probed = 0;
@@ -132,18 +132,16 @@ bool TileSearch::ProbesAreShared(std::size_t num_queries) const {
 }
 
 void TileSearch::ProbeAlone(QueryState* query, std::size_t num_probes) {
-  for (; query->num_probed < num_probes; ++query->num_probed) {
+  while (query->num_probed < num_probes) {
     const std::uint32_t partition = query->order[query->num_probed];
-    query->stats->probed_partitions.push_back(partition);
-    const float term = PartitionTerm(*query, partition);
-    const float base = NoteBound(query, partition, term);
+    const Probe probe = NextProbe(query, 0);
     ForEachEligible(partition, [&](const BlockRows& rows, std::uint64_t eligible) {
       query->stats->num_eligible += static_cast<std::size_t>(std::popcount(eligible));
       BlockBatch& batch = scratch_.batch;
-      batch.blocks[batch.size].partition_term = term;
-      batch.blocks[batch.size].base = base;
+      batch.blocks[batch.size].partition_term = probe.partition_term;
+      batch.blocks[batch.size].base = probe.base;
       Add(rows, eligible, &batch);
-      Prefetch(rows.codes, index_.layout().ordinals_offset());
+      Prefetch(rows.codes, index_.layout().block_bytes());
       // Few at first, as the threshold falls fastest then.
       if (batch.size > query->num_scanned || batch.size == BlockBatch::kMost) {
         ScanAlone(query, &batch);
@@ -164,7 +162,7 @@ void TileSearch::ProbeTogether(std::span<QueryState> queries) {
     ProbeAlone(&query, ProbesWithRows(&query, num_rows));
   }
   SortProbes(queries);
-  const std::span<const std::uint32_t> probes = scratch_.probes;
+  const std::span<const Probe> probes = scratch_.probes;
   for (std::uint32_t p = 0, begin = 0; p < index_.partitions.size(); ++p) {
     const std::uint32_t end = scratch_.probes_end[p];
     if (begin < end) {
@@ -197,43 +195,37 @@ void TileSearch::SortProbes(std::span<QueryState> queries) {
   scratch_.probes.resize(num_probes);
   for (std::size_t q = 0; q < queries.size(); ++q) {
     QueryState& query = queries[q];
-    for (; query.num_probed < nprobes_; ++query.num_probed) {
+    while (query.num_probed < nprobes_) {
       const std::uint32_t partition = query.order[query.num_probed];
-      query.stats->probed_partitions.push_back(partition);
-      scratch_.probes[ends[partition]++] = static_cast<std::uint32_t>(q);
+      scratch_.probes[ends[partition]++] = NextProbe(&query, static_cast<std::uint32_t>(q));
     }
   }
 }
 
-void TileSearch::ProbeOneTogether(std::uint32_t partition,
-                                  std::span<const std::uint32_t> queries) {
+void TileSearch::ProbeOneTogether(std::uint32_t partition, std::span<const Probe> probes) {
   std::size_t num_eligible = 0;
   BlockBatch& batch = scratch_.batch;
   ForEachEligible(partition, [&](const BlockRows& rows, std::uint64_t eligible) {
     num_eligible += static_cast<std::size_t>(std::popcount(eligible));
     Add(rows, eligible, &batch);
-    Prefetch(rows.codes, index_.layout().ordinals_offset());
+    Prefetch(rows.codes, index_.layout().block_bytes());
     if (batch.size == BlockBatch::kMost) {
-      ScanTogether(partition, queries, &batch);
+      ScanTogether(probes, &batch);
     }
   });
-  ScanTogether(partition, queries, &batch);
-  for (const std::uint32_t q : queries) {
-    scratch_.queries[q].stats->num_eligible += num_eligible;
+  ScanTogether(probes, &batch);
+  for (const Probe& probe : probes) {
+    scratch_.queries[probe.query].stats->num_eligible += num_eligible;
   }
 }
 
-void TileSearch::ScanTogether(std::uint32_t partition, std::span<const std::uint32_t> queries,
-                              BlockBatch* batch) {
-  for (const std::uint32_t q : queries) {
-    QueryState& query = scratch_.queries[q];
-    const float term = PartitionTerm(query, partition);
-    const float base = NoteBound(&query, partition, term);
+void TileSearch::ScanTogether(std::span<const Probe> probes, BlockBatch* batch) {
+  for (const Probe& probe : probes) {
     for (std::size_t b = 0; b < batch->size; ++b) {
-      batch->blocks[b].partition_term = term;
-      batch->blocks[b].base = base;
+      batch->blocks[b].partition_term = probe.partition_term;
+      batch->blocks[b].base = probe.base;
     }
-    Scan(&query, batch);
+    Scan(&scratch_.queries[probe.query], batch);
   }
   batch->size = 0;
 }
@@ -251,19 +243,18 @@ void TileSearch::ForEachEligible(std::uint32_t partition, const Use& use) {
   });
 }
 
-float TileSearch::PartitionTerm(const QueryState& query, std::uint32_t partition) const {
+Probe TileSearch::NextProbe(QueryState* query, std::uint32_t number) {
+  const std::uint32_t partition = query->order[query->num_probed++];
+  query->stats->probed_partitions.push_back(partition);
+  float partition_term = model_.metric == Metric::kDot ? 1.0F : 0.0F;
+  float max_vector_term = 0;
   if (model_.residual) {
-    return query.coarse[partition];
+    partition_term = query->coarse[partition];
+    max_vector_term = model_.max_vector_term[partition];
   }
-  return model_.metric == Metric::kDot ? 1.0F : 0.0F;
-}
-
-float TileSearch::NoteBound(QueryState* query, std::uint32_t partition,
-                            float partition_term) const {
-  const float max_vector_term = model_.residual ? model_.max_vector_term[partition] : 0.0F;
   const PartitionBound bound = query->tables.BoundOf(partition_term, max_vector_term);
   query->slack = std::max(query->slack, bound.slack);
-  return bound.base;
+  return {number, partition_term, bound.base};
 }
 
 // --- Scanning ------------------------------------------------------------------------------------
@@ -293,7 +284,7 @@ void TileSearch::Scan(QueryState* query, BlockBatch* batch) {
 void TileSearch::Offer(QueryState* query, const BlockBatch& batch, std::size_t num_lanes) {
   if (!refine_) {
     const auto adc = model_.pq.num_bits() == 8 ? simd::Active().adc_8bit : simd::Active().adc_4bit;
-    adc({batch.blocks.data(), batch.size, index_.layout().code_len()}, query->tables.entries(),
+    adc({batch.blocks.data(), batch.size, index_.layout().code_len()}, query->entries.data(),
         scratch_.lanes.data(), num_lanes, scratch_.distances.data());
   }
   for (std::size_t i = 0; i < num_lanes; ++i) {

@@ -47,10 +47,18 @@ struct QueryState {
   SearchStats* stats = nullptr;
   ProbeOrder order;
   AdcTables tables;
+  std::vector<float> entries;   // The float32 table, if distances are taken from it.
   TopK nearest;                 // Distances before scaling.
   double slack = 0;             // Of the bound, in all partitions probed so far.
   std::size_t num_probed = 0;   // Partitions.
   std::size_t num_scanned = 0;  // Blocks.
+};
+
+/// A query that probes a partition, and with which terms.
+struct Probe {
+  std::uint32_t query = 0;
+  float partition_term = 0;  ///< What the f32 distances begin with.
+  float base = 0;            ///< Of the bound.
 };
 
 /// Memory that is kept from one search to the next.
@@ -58,8 +66,9 @@ struct SearchScratch {
   std::vector<float> prepared;  // [queries][dim]
   std::vector<float> coarse;    // [queries][partitions, padded]
   std::vector<QueryState> queries;
-  std::vector<std::uint32_t> probes_end;  // [partitions + 1]
-  std::vector<std::uint32_t> probes;      // Queries, by partition.
+  std::vector<float> entries;             // The float32 table of the latest query.
+  std::vector<std::uint32_t> probes_end;  // [partitions], in probes.
+  std::vector<Probe> probes;              // By partition.
   BlockBatch batch;
   static constexpr std::size_t kMostLanes =
       BlockBatch::kMost * simd::kBlockLanes + simd::kPackLanes;
@@ -92,17 +101,14 @@ class TileSearch {
   [[nodiscard]] std::size_t ProbesWithRows(QueryState* query, std::size_t num_rows) const;
   /// Puts the queries in the order of the partitions that they have yet to probe.
   void SortProbes(std::span<QueryState> queries);
-  void ProbeOneTogether(std::uint32_t partition, std::span<const std::uint32_t> queries);
-  void ScanTogether(std::uint32_t partition, std::span<const std::uint32_t> queries,
-                    BlockBatch* batch);
+  void ProbeOneTogether(std::uint32_t partition, std::span<const Probe> probes);
+  void ScanTogether(std::span<const Probe> probes, BlockBatch* batch);
 
   /// Calls use(BlockRows, mask) for each block of a partition that has eligible rows.
   template <typename Use>
   void ForEachEligible(std::uint32_t partition, const Use& use);
-  /// What the f32 distances of the partition's rows begin with.
-  [[nodiscard]] float PartitionTerm(const QueryState& query, std::uint32_t partition) const;
-  /// The bound's base, and its slack noted.
-  float NoteBound(QueryState* query, std::uint32_t partition, float partition_term) const;
+  /// Begins to probe the query's next partition.
+  Probe NextProbe(QueryState* query, std::uint32_t number);
   void Scan(QueryState* query, BlockBatch* batch);
   void Offer(QueryState* query, const BlockBatch& batch, std::size_t num_lanes);
   Status Finish(QueryState* query, std::vector<Hit>* hits);
