@@ -232,7 +232,7 @@ def cpu_name() -> str:
         name, _, value = line.partition(":")
         fields.setdefault(name.strip(), value.strip())
     flags = fields.get("flags", "").split()
-    levels = [flag for flag in ("avx2", "avx512bw", "avx512_vnni", "avx512_vbmi") if flag in flags]
+    levels = [flag for flag in ("avx2", "avx512bw", "avx512_vnni", "avx512vbmi") if flag in flags]
     model = f"family {fields.get('cpu family', '?')} model {fields.get('model', '?')}"
     return f"{fields.get('model name', 'unknown CPU')} ({model}; {', '.join(levels)})"
 
