@@ -14,7 +14,7 @@ from tqdm import tqdm
 from comparison.datasets import Dataset, Mask, Metric, exact_neighbors
 from comparison.plan import Plan
 from comparison.pool import Pool, SystemFailedError
-from comparison.ratios import cheapest, contenders
+from comparison.ratios import cheapest, contenders, outline, too_slow_us
 from comparison.results import Record, Results, Rounds
 from comparison.systems import (
     Kind,
@@ -67,14 +67,14 @@ class Comparison:
             for num_rows in self._plan.sizes:
                 if num_rows < self._num_rows:
                     with self._built_pool(num_rows) as pool:
-                        self._measure_search(pool, num_rows, self._plan.size_rounds)
+                        self._measure_search(pool, num_rows, self._plan.size_rounds, 0)
 
     def _measure_pool(self, pool: Pool, wanted: set[str]) -> None:
         """What is measured on all rows. Streaming is last, as it leaves more rows behind."""
         if "ingest" in wanted:
             self._measure_ingest(pool)
         if "search" in wanted:
-            self._measure_search(pool, self._num_rows, self._plan.rounds)
+            self._measure_search(pool, self._num_rows, self._plan.rounds, self._plan.outline_rounds)
         if "filter" in wanted:
             self._measure_filters(pool)
         if wanted & {"threads", "stream"}:
@@ -131,15 +131,17 @@ class Comparison:
 
     # --- Searching -----------------------------------------------------------------------------
 
-    def _measure_search(self, pool: Pool, num_rows: int, rounds: int) -> None:
-        exact = exact_name(num_rows, self._plan.k)
-        chosen = {
-            name: contenders(self._survey(pool, name, num_rows))
+    def _measure_search(self, pool: Pool, num_rows: int, rounds: int, outline_rounds: int) -> None:
+        points = {
+            name: self._survey(pool, name, num_rows)
             for name in progress(f"survey, {num_rows:,} rows", pool.systems)
         }
+        outlines = {name: outline(found) for name, found in points.items()}
+        chosen = {name: contenders(found) for name, found in points.items()}
+        slots = interleave(outlines, outline_rounds) + interleave(chosen, rounds)
+        exact = exact_name(num_rows, self._plan.k)
         figures = Rounds()
-        for slot in progress(f"search, {num_rows:,} rows", interleave(chosen, rounds)):
-            name, setting = slot
+        for name, setting in progress(f"search, {num_rows:,} rows", slots):
             for mode in ("single", "batch"):
                 found = self._ask(pool, name, f"search_{mode}", setting=setting, exact=exact)
                 if found is not None:
@@ -154,13 +156,21 @@ class Comparison:
         self._results.search += figures.records
 
     def _survey(self, pool: Pool, name: str, num_rows: int) -> list[Point]:
-        """The whole sweep once, in batches, to see which settings are worth measuring well."""
+        """The sweep once, in batches, to see which settings are worth measuring well."""
         exact = exact_name(num_rows, self._plan.k)
         points: list[Point] = []
-        for settings in sweep_of(self._kinds[name], num_partitions_for(num_rows)):
-            found = self._ask(pool, name, "survey", settings=settings, exact=exact) or []
-            points += [(setting, *point) for setting, point in zip(settings, found, strict=False)]
+        for settings in self._sweep(name, num_rows):
+            limit = too_slow_us(points)
+            found = self._ask(pool, name, "survey", settings=settings, exact=exact, limit_us=limit)
+            points += [
+                (setting, *point) for setting, point in zip(settings, found or [], strict=False)
+            ]
         return points
+
+    def _sweep(self, name: str, num_rows: int) -> list[list[Setting]]:
+        """The row that re-ranks the most comes first: it reaches the highest target, which says
+        where the others, some of which never do, need not go on."""
+        return sweep_of(self._kinds[name], num_partitions_for(num_rows))[::-1]
 
     def _choose_working_settings(self, pool: Pool) -> None:
         """For each system the cheapest setting that reaches the working recall."""
@@ -217,17 +227,18 @@ class Comparison:
         }
 
     def _survey_filter(self, pool: Pool, name: str, arguments: Record) -> list[Point]:
-        """The part of the sweep that filters need, each row up to .99 or to its end."""
+        """The part of the sweep that filters need, each row up to .99 or as far as it may win."""
         points: list[Point] = []
-        for settings in sweep_of(self._kinds[name], num_partitions_for(self._num_rows)):
+        for settings in self._sweep(name, self._num_rows):
             if settings[0].get("refine_factor", 10) not in FILTER_REFINE_FACTORS:
                 continue
+            limit = too_slow_us(points)
             for setting in settings[(len(settings) + 1) % 2 :: 2]:
                 found = self._ask(pool, name, "search_single", setting=setting, **arguments)
                 if found is None:
                     break
                 points.append((setting, found["recall"], found["mean_us"]))
-                if found["recall"] > 0.99:
+                if found["recall"] > 0.99 or found["mean_us"] > limit:
                     break
         return points
 

@@ -128,23 +128,25 @@ class Worker:
 
     # --- Searching ---------------------------------------------------------------------------
 
-    def survey(self, settings: list[Setting], exact: str) -> list[tuple[float, float]]:
-        """Recall and microseconds a query in a batch; ends where effort brings no more.
+    def survey(
+        self, settings: list[Setting], exact: str, limit_us: float
+    ) -> list[tuple[float, float]]:
+        """Recall and microseconds a query in a batch; ends where effort brings no more, or with
+        the first setting beyond the limit.
 
-        Half of the queries do for this: what it selects is measured with all of them.
+        With all queries: a setting that is chosen because it reaches a recall then does reach it.
         """
         points: list[tuple[float, float]] = []
         for setting in settings:
-            figures = self.search_batch(setting, exact, len(self._queries) // 2)
+            figures = self.search_batch(setting, exact)
             points.append((figures["recall"], figures["mean_us"]))
-            if figures["recall"] > 0.99 or stagnates([point[0] for point in points]):
+            enough = figures["recall"] > 0.99 or figures["mean_us"] > limit_us
+            if enough or stagnates([point[0] for point in points]):
                 break
         return points
 
-    def search_batch(
-        self, setting: Setting, exact: str, num_queries: int | None = None
-    ) -> dict[str, float]:
-        queries = self._queries[:num_queries]
+    def search_batch(self, setting: Setting, exact: str) -> dict[str, float]:
+        queries = self._queries
         self._system.tune(setting, None)
         self._system.search(queries[:WARM_UP_QUERIES], self._k)
         begin = time.perf_counter()
@@ -152,7 +154,7 @@ class Worker:
         seconds = time.perf_counter() - begin
         found = self._system.ids(answer, self._k)
         return {
-            "recall": recall(found, self._job.dataset.load(exact)[: len(queries)]),
+            "recall": recall(found, self._job.dataset.load(exact)),
             "mean_us": 1e6 * seconds / len(queries),
         }
 
