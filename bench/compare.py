@@ -196,7 +196,10 @@ def describe_run(arguments: argparse.Namespace, kinds: list[Kind], simd: Record)
     if any(kind.package == "hnswlib" for kind in kinds):
         notes.append("hnswlib was built here, with -march=native unless HNSWLIB_NO_NATIVE was set.")
     if "forced" in simd["forebay"] + simd["faiss"]:
-        notes.append("hnswlib and usearch are not held to the forced SIMD level.")
+        notes.append(
+            "Faiss was asked in each process whether it runs at its SIMD level. hnswlib and "
+            "usearch are not held to the forced one."
+        )
     return {
         "started": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "seconds": 0.0,

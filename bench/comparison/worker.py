@@ -91,6 +91,9 @@ class Worker:
 
     # --- Preparing ---------------------------------------------------------------------------
 
+    def simd(self) -> str | None:
+        return self._system.simd()
+
     def train(self, num_threads: int) -> float:
         """Seconds."""
         self._system.set_threads(num_threads)
