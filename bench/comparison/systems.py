@@ -80,6 +80,11 @@ class Kind:
     is_ours: bool = False
 
     @property
+    def trains(self) -> bool:
+        """Whether it learns from the data before it is filled."""
+        return self.family == "ivf"
+
+    @property
     def re_ranks(self) -> bool:
         return bool(self.refine_factors)
 
