@@ -9,8 +9,9 @@
 
 It measures search (recall against time), ingest, memory, filters, search beside a writer, threads
 and sizes, each system in a process of its own, one at work at a time, in interleaved rounds. It
-writes results.json (documented in comparison/results.py), report.md and plots. Figures of other
-data: --data FILE, of part of it: --systems, --measures. The ratios and their targets again:
+writes results.json (documented in comparison/results.py) after each measure, and at the end, or on
+Ctrl-C, report.md and plots. Figures of other data: --data FILE, of part of it: --systems,
+--measures. The ratios and their targets again:
 
     python bench/compare.py --summary bench/results/results.json
 """
@@ -72,6 +73,8 @@ NOTES = (
     ),
 )
 PACKAGES = {"forebay": "forebay", "faiss": "faiss-cpu", "hnswlib": "hnswlib", "usearch": "usearch"}
+
+STOPPED = 130  #: The exit status after Ctrl-C, as shells have it.
 
 
 class UsageError(Exception):
@@ -196,10 +199,15 @@ def describe_run(arguments: argparse.Namespace, kinds: list[Kind], simd: Record)
     if any(kind.package == "hnswlib" for kind in kinds):
         notes.append("hnswlib was built here, with -march=native unless HNSWLIB_NO_NATIVE was set.")
     if "forced" in simd["forebay"] + simd["faiss"]:
-        notes.append("hnswlib and usearch are not held to the forced SIMD level.")
+        notes.append(
+            "Faiss was asked in each process whether it runs at its SIMD level. hnswlib and "
+            "usearch are not held to the forced one."
+        )
     return {
         "started": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "seconds": 0.0,
+        "measures": dict.fromkeys(arguments.measures, False),
+        "seconds_of_measures": {},
         "quick": arguments.quick,
         "arguments": {k: str(v) for k, v in vars(arguments).items() if v and k in REPORTED},
         "cpu": cpu_name(),
@@ -232,12 +240,13 @@ def cpu_name() -> str:
         name, _, value = line.partition(":")
         fields.setdefault(name.strip(), value.strip())
     flags = fields.get("flags", "").split()
-    levels = [flag for flag in ("avx2", "avx512bw", "avx512_vnni", "avx512_vbmi") if flag in flags]
+    levels = [flag for flag in ("avx2", "avx512bw", "avx512_vnni", "avx512vbmi") if flag in flags]
     model = f"family {fields.get('cpu family', '?')} model {fields.get('model', '?')}"
     return f"{fields.get('model name', 'unknown CPU')} ({model}; {', '.join(levels)})"
 
 
 def compare(arguments: argparse.Namespace) -> Results:
+    """Everything that was asked for, or what was finished before a Ctrl-C."""
     kinds = chosen_kinds(arguments.systems)
     plan = chosen_plan(arguments)
     simd = hold_faiss_level()
@@ -254,12 +263,23 @@ def compare(arguments: argparse.Namespace) -> Results:
         for kind in kinds
     }
     results = Results(describe_run(arguments, kinds, simd), description, systems)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+
+    def save() -> None:
+        results.run["seconds"] = time.monotonic() - begin
+        results.write(arguments.out / "results.json")
+
     with tempfile.TemporaryDirectory(prefix="forebay-compare-") as folder:
         dataset = Dataset(Path(folder), arguments.metric)
         dataset.save("base", split.base)
         dataset.save("queries", split.queries)
-        Comparison(kinds, dataset, plan, results, arguments.threads).run(arguments.measures)
-    results.run["seconds"] = time.monotonic() - begin
+        try:
+            comparison = Comparison(
+                kinds, dataset, plan, results, num_threads=arguments.threads, save=save
+            )
+            comparison.run(arguments.measures)
+        except KeyboardInterrupt:
+            print("\ncompare: stopped", file=sys.stderr)
     return results
 
 
@@ -269,16 +289,28 @@ def run(arguments: argparse.Namespace) -> int:
         print(ratio_table(Results.read(arguments.summary), targets))
         return 0
     results = compare(arguments)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    results.write(arguments.out / "results.json")
+    if results.run["seconds"] == 0.0:  # It was never saved.
+        print("compare: nothing was finished, nothing was written", file=sys.stderr)
+        return STOPPED
     (arguments.out / "report.md").write_text(report(results, targets))
     print(ratio_table(results, targets))
-    print(f"\n{results.run['seconds']:.0f} s; results.json, report.md and plots in {arguments.out}")
+    print(f"\n{times(results)}\nresults.json, report.md and plots in {arguments.out}")
     try:
         write_plots(results, arguments.out)
     except PlotsError as error:
         print(f"compare: no plots: {error}", file=sys.stderr)
+    if results.unfinished:
+        finished, unfinished = ", ".join(results.finished), ", ".join(results.unfinished)
+        print(f"compare: finished: {finished}; not finished: {unfinished}", file=sys.stderr)
+        return STOPPED
     return 0
+
+
+def times(results: Results) -> str:
+    """Of the run and of its parts, in minutes."""
+    parts = results.run["seconds_of_measures"].items()
+    listed = ", ".join(f"{name} {seconds / 60:.1f}" for name, seconds in parts)
+    return f"{results.run['seconds'] / 60:.1f} min, of these {listed}"
 
 
 def main() -> int:
@@ -289,8 +321,8 @@ def main() -> int:
         print(f"compare: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("compare: stopped; nothing was written", file=sys.stderr)
-        return 130
+        print("compare: stopped", file=sys.stderr)
+        return STOPPED
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ one setting of every system before the next one, so that all meet the same machi
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,7 +15,7 @@ from tqdm import tqdm
 from comparison.datasets import Dataset, Mask, Metric, exact_neighbors
 from comparison.plan import Plan
 from comparison.pool import Pool, SystemFailedError
-from comparison.ratios import cheapest, contenders
+from comparison.ratios import cheapest, contenders, outline, too_slow_us
 from comparison.results import Record, Results, Rounds
 from comparison.systems import (
     Kind,
@@ -32,13 +33,15 @@ VISIBLE_BATCHES = (1, 1_000)
 VISIBLE_REPEATS = 50
 THREADS_INGEST_BATCH = 10_000
 FIXED = ("recall", "rows", "seen")
+#: What is measured on an index that holds all rows. Streaming is last, as it leaves more behind.
+ON_BUILT = ("search", "filter", "threads", "stream")
 
 #: A measured setting: (setting, recall, microseconds).
 Point = tuple[Setting, float, float]
 
 
 class Comparison:
-    """One run over one data set. Figures go to `results`."""
+    """One run over one data set. Figures go to `results`, which `save` keeps as they come."""
 
     def __init__(
         self,
@@ -46,75 +49,117 @@ class Comparison:
         dataset: Dataset,
         plan: Plan,
         results: Results,
+        *,
         num_threads: int,
+        save: Callable[[], None],
     ) -> None:
         self._kinds = {kind.name: kind for kind in kinds}
         self._dataset = dataset
         self._plan = plan
         self._results = results
         self._threads = num_threads
+        self._save = save
         self._num_rows, self._dim = dataset.base.shape
         self._working: dict[str, Setting] = {}
+        self._built_graphs: dict[str, Record] = {}
 
     def run(self, measures: Iterable[str]) -> None:
+        """Each measure gets what it needs, and no more: models, or indexes that hold all rows."""
         wanted = set(measures)
-        if wanted - {"memory", "scaling"}:
-            with self._built_pool(self._num_rows, "memory" in wanted) as pool:
-                self._measure_pool(pool, wanted)
-        if "memory" in wanted:
-            self._measure_memory()
-        if "scaling" in wanted:
-            for num_rows in self._plan.sizes:
-                if num_rows < self._num_rows:
-                    with self._built_pool(num_rows) as pool:
-                        self._measure_search(pool, num_rows, self._plan.size_rounds)
-
-    def _measure_pool(self, pool: Pool, wanted: set[str]) -> None:
-        """What is measured on all rows. Streaming is last, as it leaves more rows behind."""
+        self._note_simd()
         if "ingest" in wanted:
-            self._measure_ingest(pool)
-        if "search" in wanted:
-            self._measure_search(pool, self._num_rows, self._plan.rounds)
-        if "filter" in wanted:
-            self._measure_filters(pool)
-        if wanted & {"threads", "stream"}:
-            self._choose_working_settings(pool)
-        if "threads" in wanted:
-            self._measure_threads(pool)
-        if "stream" in wanted:
-            self._measure_visible(pool)
-            self._measure_stream(pool)
+            self._train(self._num_rows)
+            with self._pool(self._num_rows) as pool, self._measure("ingest"):
+                self._measure_ingest(pool)
+        if wanted & set(ON_BUILT):
+            with self._built_pool(self._num_rows) as pool:
+                self._measure_built(pool, wanted)
+        if "memory" in wanted:
+            self._train(self._num_rows)
+            with self._measure("memory"):
+                self._measure_memory()
+        if "scaling" in wanted:
+            self._measure_sizes()
+
+    def _measure_built(self, pool: Pool, wanted: set[str]) -> None:
+        measure_by_name = {
+            "search": self._measure_search_of_all,
+            "filter": self._measure_filters,
+            "threads": self._measure_threads,
+            "stream": self._measure_stream,
+        }
+        for name in ON_BUILT:
+            if name in wanted:
+                with self._measure(name):
+                    measure_by_name[name](pool)
+
+    @contextmanager
+    def _measure(self, name: str) -> Iterator[None]:
+        with self._timed(name):
+            yield
+        self._finish(name)
+
+    def _finish(self, name: str) -> None:
+        """Its figures are safe from now on."""
+        self._results.run["measures"][name] = True
+        self._save()
+
+    @contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        begin = time.monotonic()
+        yield
+        seconds = self._results.run["seconds_of_measures"]
+        seconds[name] = seconds.get(name, 0.0) + time.monotonic() - begin
 
     # --- Asking the workers --------------------------------------------------------------------
 
-    def _jobs(self, systems: Iterable[str], num_rows: int) -> list[Job]:
+    def _job(self, name: str, num_rows: int) -> Job:
         metric: Metric = self._dataset.metric
         shape = Shape(self._dim, metric, num_partitions_for(num_rows))
-        return [Job(name, shape, self._dataset, num_rows, self._plan.k) for name in systems]
+        return Job(name, shape, self._dataset, num_rows, self._plan.k)
+
+    def _note_simd(self) -> None:
+        with Pool(self._job(name, self._num_rows) for name in self._kinds) as pool:
+            for name in self._kinds:
+                self._results.systems[name]["simd"] = self._ask(pool, name, "simd")
+
+    def _train(self, num_rows: int) -> None:
+        """Each in a process that then ends, as no memory of this is to be measured; not again if
+        it was done before. Graphs have nothing to learn."""
+        jobs = [self._job(name, num_rows) for name, kind in self._kinds.items() if kind.trains]
+        missing = [job for job in jobs if not job.model_path.is_file()]
+        with self._timed("train"):
+            for job in progress(f"train, {num_rows:,} rows", missing):
+                with Pool([job]) as pool:
+                    self._ask(pool, job.system, "train", num_threads=num_cpus())
+
+    def _pool(self, num_rows: int) -> Pool:
+        """A worker for each system that was trained or need not be; their indexes are empty."""
+        jobs = [self._job(name, num_rows) for name in self._kinds]
+        return Pool(
+            job for job in jobs if job.model_path.is_file() or not self._kinds[job.system].trains
+        )
 
     @contextmanager
-    def _built_pool(self, num_rows: int, note_memory: bool = False) -> Iterator[Pool]:
-        """A worker for each system with a trained and filled index; none of this is timed."""
-        self._dataset.exact(num_rows, self._plan.k)
-        with Pool(self._jobs(self._kinds, num_rows)) as pool:
-            for name in progress(f"train and build, {num_rows:,} rows", list(self._kinds)):
-                built = self._train_and_build(pool, name)
-                if built and note_memory and self._kinds[name].family == "graph":
-                    self._note_memory(name, built, keeps_vectors=True)
+    def _built_pool(self, num_rows: int) -> Iterator[Pool]:
+        """A worker for each system with a trained and filled index."""
+        self._train(num_rows)
+        with self._pool(num_rows) as pool:
+            with self._timed("build"):
+                self._dataset.exact(num_rows, self._plan.k)
+                for name in progress(f"build, {num_rows:,} rows", pool.systems):
+                    self._build(pool, name, num_rows)
             yield pool
 
-    def _train_and_build(self, pool: Pool, name: str) -> Record | None:
+    def _build(self, pool: Pool, name: str, num_rows: int) -> None:
         """With all CPUs. A system that fails in this is out of the pool."""
-        cpus = len(os.sched_getaffinity(0))
-        trained = self._ask(pool, name, "train", num_threads=cpus)
-        built: Record | None = None
-        if trained is not None:
-            built = self._ask(pool, name, "build", num_threads=cpus)
+        built = self._ask(pool, name, "build", num_threads=num_cpus())
         if built is None:
             pool.remove(name)
-        else:
-            self._ask(pool, name, "set_threads", num_threads=self._threads)
-        return built
+            return
+        if self._kinds[name].family == "graph" and num_rows == self._num_rows:
+            self._built_graphs[name] = built
+        self._ask(pool, name, "set_threads", num_threads=self._threads)
 
     def _ask(self, pool: Pool, system: str, method: str, **arguments: Any) -> Any:  # noqa: ANN401
         """What the worker returns; None, and an entry among the failures, if it fails."""
@@ -131,15 +176,29 @@ class Comparison:
 
     # --- Searching -----------------------------------------------------------------------------
 
-    def _measure_search(self, pool: Pool, num_rows: int, rounds: int) -> None:
-        exact = exact_name(num_rows, self._plan.k)
-        chosen = {
-            name: contenders(self._survey(pool, name, num_rows))
+    def _measure_search_of_all(self, pool: Pool) -> None:
+        self._measure_search(pool, self._num_rows, self._plan.rounds, self._plan.outline_rounds)
+
+    def _measure_sizes(self) -> None:
+        """What each size brings is saved at once. No picture shows them, so there is no outline."""
+        for num_rows in self._plan.sizes:
+            if num_rows < self._num_rows:
+                with self._built_pool(num_rows) as pool, self._timed("scaling"):
+                    self._measure_search(pool, num_rows, self._plan.size_rounds, 0)
+                self._save()
+        self._finish("scaling")
+
+    def _measure_search(self, pool: Pool, num_rows: int, rounds: int, outline_rounds: int) -> None:
+        points = {
+            name: self._survey(pool, name, num_rows)
             for name in progress(f"survey, {num_rows:,} rows", pool.systems)
         }
+        outlines = {name: outline(found) for name, found in points.items()}
+        chosen = {name: contenders(found) for name, found in points.items()}
+        slots = interleave(outlines, outline_rounds) + interleave(chosen, rounds)
+        exact = exact_name(num_rows, self._plan.k)
         figures = Rounds()
-        for slot in progress(f"search, {num_rows:,} rows", interleave(chosen, rounds)):
-            name, setting = slot
+        for name, setting in progress(f"search, {num_rows:,} rows", slots):
             for mode in ("single", "batch"):
                 found = self._ask(pool, name, f"search_{mode}", setting=setting, exact=exact)
                 if found is not None:
@@ -154,17 +213,27 @@ class Comparison:
         self._results.search += figures.records
 
     def _survey(self, pool: Pool, name: str, num_rows: int) -> list[Point]:
-        """The whole sweep once, in batches, to see which settings are worth measuring well."""
+        """The sweep once, in batches, to see which settings are worth measuring well."""
         exact = exact_name(num_rows, self._plan.k)
         points: list[Point] = []
-        for settings in sweep_of(self._kinds[name], num_partitions_for(num_rows)):
-            found = self._ask(pool, name, "survey", settings=settings, exact=exact) or []
-            points += [(setting, *point) for setting, point in zip(settings, found, strict=False)]
+        for settings in self._sweep(name, num_rows):
+            limit = too_slow_us(points)
+            found = self._ask(pool, name, "survey", settings=settings, exact=exact, limit_us=limit)
+            points += [
+                (setting, *point) for setting, point in zip(settings, found or [], strict=False)
+            ]
         return points
+
+    def _sweep(self, name: str, num_rows: int) -> list[list[Setting]]:
+        """The row that re-ranks the most comes first: it reaches the highest target, which says
+        where the others, some of which never do, need not go on."""
+        return sweep_of(self._kinds[name], num_partitions_for(num_rows))[::-1]
 
     def _choose_working_settings(self, pool: Pool) -> None:
         """For each system the cheapest setting that reaches the working recall."""
         for name in pool.systems:
+            if name in self._working:
+                continue
             points = [
                 (record["setting"], record["recall"], min(record["mean_us"]))
                 for record in self._results.search
@@ -217,17 +286,18 @@ class Comparison:
         }
 
     def _survey_filter(self, pool: Pool, name: str, arguments: Record) -> list[Point]:
-        """The part of the sweep that filters need, each row up to .99 or to its end."""
+        """The part of the sweep that filters need, each row up to .99 or as far as it may win."""
         points: list[Point] = []
-        for settings in sweep_of(self._kinds[name], num_partitions_for(self._num_rows)):
+        for settings in self._sweep(name, self._num_rows):
             if settings[0].get("refine_factor", 10) not in FILTER_REFINE_FACTORS:
                 continue
+            limit = too_slow_us(points)
             for setting in settings[(len(settings) + 1) % 2 :: 2]:
                 found = self._ask(pool, name, "search_single", setting=setting, **arguments)
                 if found is None:
                     break
                 points.append((setting, found["recall"], found["mean_us"]))
-                if found["recall"] > 0.99:
+                if found["recall"] > 0.99 or found["mean_us"] > limit:
                     break
         return points
 
@@ -265,8 +335,9 @@ class Comparison:
 
     def _measure_threads(self, pool: Pool) -> None:
         """Batches of queries and of rows on one CPU, two, and so on."""
+        self._choose_working_settings(pool)
         figures = Rounds()
-        counts = thread_counts(len(os.sched_getaffinity(0)))
+        counts = thread_counts(num_cpus())
         exact = exact_name(self._num_rows, self._plan.k)
         slots = [
             (count, name)
@@ -290,22 +361,22 @@ class Comparison:
         self._results.threads += figures.records
 
     def _measure_memory(self) -> None:
-        """IVF systems without the raw vectors, each in a fresh process."""
-        systems = [name for name, kind in self._kinds.items() if kind.family == "ivf"]
-        for name in progress("memory", systems):
-            self._train_if_needed(name)
-            with Pool(self._jobs([name], self._num_rows)) as pool:
-                built = self._ask(pool, name, "build", num_threads=1, keep_vectors=False)
-                if built is not None:
-                    keeps_vectors = not self._kinds[name].re_ranks
-                    self._note_memory(name, built, keeps_vectors=keeps_vectors)
+        """Each in a fresh process, IVF systems without the raw vectors. A graph takes minutes and
+        keeps them anyway: what was built from all rows before is not built again."""
+        for name, kind in progress("memory", list(self._kinds.items())):
+            built = self._built_graphs.get(name) or self._build_alone(name)
+            if built is not None:
+                keeps_vectors = kind.family == "graph" or not kind.re_ranks
+                self._note_memory(name, built, keeps_vectors=keeps_vectors)
 
-    def _train_if_needed(self, name: str) -> None:
-        """In a process of its own, whose memory is not what is measured."""
-        [job] = self._jobs([name], self._num_rows)
-        if not job.model_path.is_file():
-            with Pool([job]) as pool:
-                self._ask(pool, name, "train", num_threads=len(os.sched_getaffinity(0)))
+    def _build_alone(self, name: str) -> Record | None:
+        graph = self._kinds[name].family == "graph"
+        cpus = num_cpus() if graph else 1
+        with Pool([self._job(name, self._num_rows)]) as pool:
+            built: Record | None = self._ask(
+                pool, name, "build", num_threads=cpus, keep_vectors=graph
+            )
+        return built
 
     def _note_memory(self, name: str, built: Record, *, keeps_vectors: bool) -> None:
         self._results.memory.append(
@@ -319,6 +390,11 @@ class Comparison:
         )
 
     # --- Both at once --------------------------------------------------------------------------
+
+    def _measure_stream(self, pool: Pool) -> None:
+        self._choose_working_settings(pool)
+        self._measure_visible(pool)
+        self._measure_beside_writer(pool)
 
     def _measure_visible(self, pool: Pool) -> None:
         for rows_per_call in VISIBLE_BATCHES:
@@ -336,7 +412,7 @@ class Comparison:
                     key = {"system": name, "rows_per_call": rows_per_call}
                     self._results.visible.append(key | found)
 
-    def _measure_stream(self, pool: Pool) -> None:
+    def _measure_beside_writer(self, pool: Pool) -> None:
         figures = Rounds()
         slots = [
             (rate, name)
@@ -351,6 +427,10 @@ class Comparison:
             if found is not None:
                 figures.add({"system": name, "rate": rate, "setting": setting}, found)
         self._results.stream += figures.records
+
+
+def num_cpus() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 def exact_name(num_rows: int, k: int) -> str:

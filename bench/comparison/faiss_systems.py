@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,10 +33,14 @@ class FaissSystem:
         import faiss
 
         self._faiss: Any = faiss
+        self._simd = checked_level(faiss)
         self._shape = shape
         dot = shape.metric == "dot"
         self._metric = faiss.METRIC_INNER_PRODUCT if dot else faiss.METRIC_L2
         self._parameters: Any = None
+
+    def simd(self) -> str | None:
+        return self._simd
 
     def set_threads(self, num_threads: int) -> None:
         self._faiss.omp_set_num_threads(num_threads)
@@ -117,6 +122,17 @@ class FaissHnsw(FaissSystem):
             self._parameters = self._faiss.SearchParametersHNSW(
                 efSearch=setting["ef"], sel=self._selector(allowed)
             )
+
+
+def checked_level(faiss: Any) -> str:  # noqa: ANN401
+    """What Faiss's kernels run at. Raises RuntimeError if that is not what was asked for: figures
+    of another level must not pass for those of this one."""
+    config = faiss.SIMDConfig
+    level = str(config.get_level_name())
+    asked = os.environ.get("FAISS_SIMD_LEVEL", level)
+    if level != asked or config.get_dispatched_level() != config.get_level():
+        raise RuntimeError(f"FAISS_SIMD_LEVEL is {asked}, but Faiss runs at {level}")
+    return level
 
 
 def make_ivf_pq(shape: Shape) -> FaissIvf:

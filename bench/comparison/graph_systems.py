@@ -39,6 +39,9 @@ class Hnswlib:
             max_elements=capacity, M=GRAPH_DEGREE, ef_construction=GRAPH_EF_CONSTRUCTION
         )
 
+    def simd(self) -> str | None:
+        return None
+
     def set_threads(self, num_threads: int) -> None:
         self._threads = num_threads
 
@@ -80,15 +83,21 @@ class Usearch:
         """A graph has nothing to learn."""
 
     def open(self, path: Path, capacity: int, keep_vectors: bool) -> None:  # noqa: ARG002
+        self._index = self._make()
+
+    def _make(self) -> Any:  # noqa: ANN401
         from usearch.index import Index
 
-        self._index = Index(
+        return Index(
             ndim=self._shape.dim,
             metric={"l2": "l2sq", "cosine": "cos", "dot": "ip"}[self._shape.metric],
             dtype="f32",
             connectivity=GRAPH_DEGREE,
             expansion_add=GRAPH_EF_CONSTRUCTION,
         )
+
+    def simd(self) -> str | None:
+        return str(self._make().hardware_acceleration)  # For this metric and dimension.
 
     def set_threads(self, num_threads: int) -> None:
         self._threads = num_threads

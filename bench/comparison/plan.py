@@ -13,7 +13,8 @@ class Plan:
 
     rows: int | None  #: Of the data, at most; None is all.
     queries: int
-    rounds: int
+    rounds: int  #: Of the settings that may be the cheapest at a recall of the tables.
+    outline_rounds: int  #: Of those that only show the rest of the curve.
     ingest_rounds: int
     ingest_batches: tuple[int, ...]
     ingest_seconds: float  #: Each figure of an IVF system ends after so long, or with the data.
@@ -36,11 +37,12 @@ FLAT_OUT = -1
 FULL = Plan(
     rows=None,
     queries=1_000,
-    rounds=4,
+    rounds=3,
+    outline_rounds=1,
     ingest_rounds=3,
     ingest_batches=(1, 10, 100, 1_000, 10_000),
-    ingest_seconds=2.5,
-    graph_ingest_seconds=5.0,
+    ingest_seconds=2.0,
+    graph_ingest_seconds=3.0,
     graph_ingest_rows=50_000,
     filter_shares=(0.5, 0.1, 0.01, 0.001),
     filter_queries=200,
@@ -49,13 +51,14 @@ FULL = Plan(
     stream_seconds=2.0,
     stream_rounds=3,
     sizes=(10_000, 30_000, 100_000),
-    size_rounds=3,
+    size_rounds=2,
 )
 
 QUICK = Plan(
     rows=30_000,
     queries=500,
     rounds=2,
+    outline_rounds=1,
     ingest_rounds=2,
     ingest_batches=(1, 1_000, 10_000),
     ingest_seconds=0.4,

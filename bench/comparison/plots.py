@@ -6,10 +6,8 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-from comparison.ratios import frontier
+from comparison.ratios import LEAST_RECALL, frontier
 from comparison.results import Results, select
-
-LEAST_RECALL_SHOWN = 0.85
 
 
 class PlotsError(Exception):
@@ -56,7 +54,7 @@ def plot_search(results: Results, path: Path) -> Path:
         for name in results.systems:
             records = select(results.search, system=name, mode=mode, rows=results.data["rows"])
             points = frontier([(None, r["recall"], min(r["mean_us"])) for r in records])
-            points = [point for point in points if point[1] >= LEAST_RECALL_SHOWN]
+            points = [point for point in points if point[1] >= LEAST_RECALL]
             axes.plot([p[1] for p in points], [p[2] for p in points], **style(results, name))
         axes.set(title=title, xlabel=f"recall@{results.data['k']}", yscale="log")
         axes.grid(visible=True, which="both", alpha=0.3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +12,14 @@ from typing import TypeVar
 from comparison.results import Record, Results, select
 
 TARGET_RECALLS = (0.90, 0.95, 0.98)
-#: Settings with less recall than that are not measured further.
-LEAST_RECALL = 0.80
+#: Settings with less recall than that are measured, and shown, only if nothing better is there.
+LEAST_RECALL = 0.85
 #: For each target recall, so many of the cheapest settings are measured in all rounds, as the
-#: first look at them is a noisy one.
+#: first look at them is a noisy one; but none that took so many times as long as the cheapest.
 SPARE = 3
+SPARE_TIME = 1.5
+#: Settings whose recalls are nearer to each other than that are one point of a picture.
+OUTLINE_STEP = 0.01
 
 #: In place of a peer: whichever of them is the fastest.
 FASTEST = "fastest-peer"
@@ -45,14 +49,35 @@ def frontier(points: Sequence[tuple[T, float, float]]) -> list[tuple[T, float, f
 
 
 def contenders(points: Sequence[tuple[Setting, float, float]]) -> list[Setting]:
-    """What is worth measuring in all rounds, by ascending recall."""
-    chosen = [point for point in frontier(points) if point[1] >= LEAST_RECALL]
+    """What may turn out to be the cheapest at a target, by ascending recall; the best recall, too,
+    if it does not reach all targets."""
+    chosen: list[tuple[Setting, float, float]] = []
     for target in TARGET_RECALLS:
         reaching = sorted((p for p in points if p[1] >= target), key=lambda point: point[2])
-        chosen += [point for point in reaching[:SPARE] if point not in chosen]
-    if not chosen and points:
-        chosen = [max(points, key=lambda point: point[1])]
+        near = [p for p in reaching[:SPARE] if p[2] <= SPARE_TIME * reaching[0][2]]
+        chosen += [point for point in near if point not in chosen]
+    best = max(points, key=lambda point: point[1], default=None)
+    if best is not None and best[1] < max(TARGET_RECALLS) and best not in chosen:
+        chosen.append(best)
     return [setting for setting, _, _ in sorted(chosen, key=lambda point: point[1])]
+
+
+def too_slow_us(points: Iterable[tuple[Setting, float, float]]) -> float:
+    """What takes longer is a contender at no target."""
+    best = cheapest(points, max(TARGET_RECALLS))
+    return math.inf if best is None else SPARE_TIME * best[2]
+
+
+def outline(points: Sequence[tuple[Setting, float, float]]) -> list[Setting]:
+    """What the frontier has between the contenders, for the picture; by ascending recall."""
+    chosen = contenders(points)
+    drawn = [recall for setting, recall, _ in points if setting in chosen]
+    between: list[Setting] = []
+    for setting, recall, _ in frontier(points):
+        if recall >= LEAST_RECALL and all(abs(recall - r) >= OUTLINE_STEP for r in drawn):
+            between.append(setting)
+            drawn.append(recall)
+    return between
 
 
 # --- Figures -----------------------------------------------------------------------------------

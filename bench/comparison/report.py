@@ -119,7 +119,12 @@ def circumstances(results: Results) -> str:
         + (", the quick run: for a look, not for quoting." if run["quick"] else "."),
         *run["notes"],
     ]
-    systems = [f"- {s['label']}: {s['parameters']}" for s in results.systems.values()]
+    if results.unfinished:
+        lines.insert(0, f"Stopped early; not finished: {', '.join(results.unfinished)}.")
+    systems = [
+        f"- {s['label']}: {s['parameters']}" + (f"; uses {s['simd']}" if s["simd"] else "")
+        for s in results.systems.values()
+    ]
     return "\n\n".join([*lines, "\n".join(systems)])
 
 

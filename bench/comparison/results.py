@@ -3,11 +3,14 @@
 The file is one object. Lists of figures have one entry for each system and circumstance; what
 was repeated is a list with one number for each round (all times in microseconds):
 
-    schema    1
-    run       started, seconds, quick, arguments, cpu, cpus, threads, simd {forebay, faiss},
-              versions {package: version}, notes [text]
+    schema    2
+    run       started, seconds, quick, arguments, cpu, cpus, threads, simd {forebay, faiss: what
+              was asked for}, versions {package: version}, notes [text],
+              measures {measure: whether it was finished; if not, its figures may be missing},
+              seconds_of_measures {measure: seconds; also train and build, which serve several}
     data      name, rows, dim, metric, unit_length, queries, k
-    systems   {name: label, family, package, parameters, is_ours}
+    systems   {name: label, family, package, parameters, is_ours,
+              simd (which instructions the library says that it uses; null: it does not tell)}
     search    system, rows, mode ("single" or "batch"), threads, setting {parameter: value},
               recall, mean_us [..], and with single queries p50_us [..], p99_us [..]
     ingest    system, rows_per_call, threads, rows, rows_per_s [..]
@@ -20,6 +23,9 @@ was repeated is a list with one number for each round (all times in microseconds
     threads   system, what ("search": batches of queries, "ingest": of 10,000 rows), threads,
               setting, recall, mean_us [..], or rows_per_s [..]
     failures  system, measure, message
+
+It is written anew after each measure. Schema 1 knew nothing of unfinished runs: it had neither
+measures nor seconds_of_measures, and no system's simd.
 """
 
 from __future__ import annotations
@@ -30,7 +36,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-SCHEMA = 1
+SCHEMA = 2
 
 #: One entry of a list of figures, as in the JSON file.
 Record = dict[str, Any]
@@ -67,9 +73,21 @@ class Results:
     def peers(self) -> list[str]:
         return [name for name, system in self.systems.items() if not system["is_ours"]]
 
+    @property
+    def finished(self) -> list[str]:
+        return [name for name, finished in self.run["measures"].items() if finished]
+
+    @property
+    def unfinished(self) -> list[str]:
+        """The measures that were asked for and not finished."""
+        return [name for name, finished in self.run["measures"].items() if not finished]
+
     def write(self, path: Path) -> None:
+        """Whoever reads the file meanwhile, or kills this process, finds a whole one."""
         content = {"schema": SCHEMA} | vars(self)
-        path.write_text(json.dumps(rounded(content), indent=1) + "\n")
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(rounded(content), indent=1) + "\n")
+        partial.replace(path)
 
     @staticmethod
     def read(path: Path) -> Results:

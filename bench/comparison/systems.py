@@ -40,6 +40,9 @@ class System(Protocol):
     def open(self, path: Path, capacity: int, keep_vectors: bool) -> None:
         """Makes an empty index, from what `train` saved. Without raw vectors if it can be."""
 
+    def simd(self) -> str | None:
+        """Which instructions the library says that it uses; None if it does not tell."""
+
     def set_threads(self, num_threads: int) -> None:
         """How many threads insert and search from now on."""
 
@@ -75,6 +78,11 @@ class Kind:
     #: Whether it may be searched while it is written to; if not, calls exclude each other.
     concurrent: bool = False
     is_ours: bool = False
+
+    @property
+    def trains(self) -> bool:
+        """Whether it learns from the data before it is filled."""
+        return self.family == "ivf"
 
     @property
     def re_ranks(self) -> bool:
@@ -132,6 +140,9 @@ class Forebay:
         import forebay
 
         self._index = forebay.Index(forebay.Model.load(path), keep_vectors=keep_vectors)
+
+    def simd(self) -> str | None:
+        return None
 
     def set_threads(self, num_threads: int) -> None:
         self._threads = num_threads

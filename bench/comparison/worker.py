@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
 import signal
 import sys
 import threading
@@ -90,6 +91,9 @@ class Worker:
 
     # --- Preparing ---------------------------------------------------------------------------
 
+    def simd(self) -> str | None:
+        return self._system.simd()
+
     def train(self, num_threads: int) -> float:
         """Seconds."""
         self._system.set_threads(num_threads)
@@ -127,23 +131,25 @@ class Worker:
 
     # --- Searching ---------------------------------------------------------------------------
 
-    def survey(self, settings: list[Setting], exact: str) -> list[tuple[float, float]]:
-        """Recall and microseconds a query in a batch; ends where effort brings no more.
+    def survey(
+        self, settings: list[Setting], exact: str, limit_us: float
+    ) -> list[tuple[float, float]]:
+        """Recall and microseconds a query in a batch; ends where effort brings no more, or with
+        the first setting beyond the limit.
 
-        Half of the queries do for this: what it selects is measured with all of them.
+        With all queries: a setting that is chosen because it reaches a recall then does reach it.
         """
         points: list[tuple[float, float]] = []
         for setting in settings:
-            figures = self.search_batch(setting, exact, len(self._queries) // 2)
+            figures = self.search_batch(setting, exact)
             points.append((figures["recall"], figures["mean_us"]))
-            if figures["recall"] > 0.99 or stagnates([point[0] for point in points]):
+            enough = figures["recall"] > 0.99 or figures["mean_us"] > limit_us
+            if enough or stagnates([point[0] for point in points]):
                 break
         return points
 
-    def search_batch(
-        self, setting: Setting, exact: str, num_queries: int | None = None
-    ) -> dict[str, float]:
-        queries = self._queries[:num_queries]
+    def search_batch(self, setting: Setting, exact: str) -> dict[str, float]:
+        queries = self._queries
         self._system.tune(setting, None)
         self._system.search(queries[:WARM_UP_QUERIES], self._k)
         begin = time.perf_counter()
@@ -151,7 +157,7 @@ class Worker:
         seconds = time.perf_counter() - begin
         found = self._system.ids(answer, self._k)
         return {
-            "recall": recall(found, self._job.dataset.load(exact)[: len(queries)]),
+            "recall": recall(found, self._job.dataset.load(exact)),
             "mean_us": 1e6 * seconds / len(queries),
         }
 
@@ -230,13 +236,18 @@ class Worker:
     def _renew(self, num_more: int) -> None:
         """Room for so many more rows, in the index as built if much was written since."""
         if self._kind.family == "ivf" and self._num_inserted > 1.1 * len(self._base):
-            self.build(num_threads=self._threads)
+            self.build(num_threads=len(os.sched_getaffinity(0)))
         self._system.reserve(self._num_inserted + num_more)
 
     # --- Both at once ------------------------------------------------------------------------
 
     def stream(self, setting: Setting, rate: int, seconds: float) -> dict[str, float]:
-        """One thread searches, one query a call, while another inserts `rate` rows a second."""
+        """One thread searches, one query a call, while another inserts `rate` rows a second.
+
+        Python's lock is no part of the p99: a writer that inserts nothing, but wakes as often and
+        has the lock for 20 us, leaves it as it is. Real inserts have it for less, as their rows
+        are prepared; what a library does while it keeps the lock is its own.
+        """
         self._renew(len(self._base))
         self._system.tune(setting, None)
         self._time_each(self._queries[:WARM_UP_QUERIES])
@@ -246,7 +257,7 @@ class Worker:
         sys.setswitchinterval(SWITCH_SECONDS)
         try:
             writer.thread.start()
-            taken = self._search_until(time.perf_counter() + seconds, lock)
+            taken = self._search_beside(writer, time.perf_counter() + seconds, lock)
             writer.thread.join()
         finally:
             sys.setswitchinterval(interval)
@@ -255,10 +266,13 @@ class Worker:
         self._num_inserted += writer.num_rows
         return {"queries": len(taken), **summary_us(taken), **writer.figures()}
 
-    def _search_until(self, deadline: float, lock: AlternatingLock | NoLock) -> Nanoseconds:
+    def _search_beside(
+        self, writer: Writer, deadline: float, lock: AlternatingLock | NoLock
+    ) -> Nanoseconds:
+        """Not longer than it writes: searches beside nothing would make its p99 look better."""
         rows = [self._queries[i : i + 1] for i in range(len(self._queries))]
         taken: list[int] = []
-        while time.perf_counter() < deadline:
+        while not taken or (time.perf_counter() < deadline and not writer.used_up):
             row = rows[len(taken) % len(rows)]
             begin = time.perf_counter_ns()
             with lock.hold():
@@ -268,7 +282,10 @@ class Worker:
 
 
 class Writer:
-    """The inserting thread. It stops early when it has doubled the index."""
+    """The inserting thread. It stops early when it has doubled the index.
+
+    All rows are read and cut into batches beforehand: what a client writes is in memory.
+    """
 
     def __init__(
         self,
@@ -280,11 +297,15 @@ class Writer:
     ) -> None:
         self.thread = threading.Thread(target=self._run)
         self.num_rows = 0
+        self.used_up = False  #: Whether there is nothing left to write, before the time is over.
         self.error: Exception | None = None
         self._system = system
-        self._rows = rows
         self._lock = lock
-        self._rate = rate
+        self._paced = rate != FLAT_OUT
+        size = max(1, round(rate * TICK_SECONDS)) if self._paced else FLAT_OUT_BATCH
+        # One tick more than there is time for, as it is the time that ends it.
+        num_wanted = round(rate * (seconds + TICK_SECONDS)) if self._paced else len(rows)
+        self._batches = list(batches(np.array(rows[:num_wanted]), size))
         self._seconds = seconds
         self._taken: list[int] = []
         self._elapsed = seconds
@@ -302,13 +323,9 @@ class Writer:
             self.error = error
 
     def _write(self) -> None:
-        if self._rate == 0:
-            return
-        paced = self._rate != FLAT_OUT
-        size = max(1, round(self._rate * TICK_SECONDS)) if paced else FLAT_OUT_BATCH
         start = time.perf_counter()
-        for call, batch in enumerate(batches(self._rows, size)):
-            if paced:
+        for call, batch in enumerate(self._batches):
+            if self._paced:
                 time.sleep(max(0.0, start + call * TICK_SECONDS - time.perf_counter()))
             if time.perf_counter() - start >= self._seconds:
                 break
@@ -317,6 +334,8 @@ class Writer:
                 self._system.insert(batch)
             self._taken.append(time.perf_counter_ns() - begin)
             self.num_rows += len(batch)
+        else:
+            self.used_up = bool(self._batches)
         self._elapsed = time.perf_counter() - start
 
 

@@ -1,10 +1,14 @@
 """bench/compare.py: what it reads, what it computes, and a run over a little random data."""
 
 import json
+import math
+import signal
 import subprocess
 import sys
+import time
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +25,8 @@ from comparison.datasets import (
     read_vectors,
     recall,
 )
+from comparison.faiss_systems import checked_level
+from comparison.plan import FLAT_OUT
 from comparison.pool import SystemFailedError, WorkerProcess
 from comparison.ratios import (
     Figure,
@@ -31,13 +37,15 @@ from comparison.ratios import (
     cheapest,
     contenders,
     frontier,
+    outline,
     read_targets,
+    too_slow_us,
     verdict,
 )
 from comparison.report import ratio_table, report
 from comparison.results import Results, ResultsError, Rounds
 from comparison.systems import Shape, all_kinds, num_partitions_for, num_sub_vectors_for
-from comparison.worker import Job, stagnates
+from comparison.worker import Job, NoLock, Writer, stagnates
 
 COMPARE = Path(__file__).resolve().parents[2] / "bench" / "compare.py"
 
@@ -149,8 +157,14 @@ def test_choosing() -> None:
     assert cheapest(POINTS, 0.99) is None
     assert [point[0]["ef"] for point in frontier(POINTS)] == [1, 3, 4]
     assert {"ef": 2} in contenders(POINTS)  # One of the three cheapest at .90.
+    assert {"ef": 4} in contenders(POINTS)  # The best there is, though not .98.
+    assert {"ef": 5} not in contenders([*POINTS, ({"ef": 5}, 0.93, 3.1)])  # Slower by half.
     assert contenders([({"ef": 1}, 0.2, 1.0)]) == [{"ef": 1}]
     assert contenders([]) == []
+    assert too_slow_us(POINTS) == math.inf
+    assert too_slow_us([*POINTS, ({"ef": 5}, 0.99, 6.0)]) == 9.0
+    near = ({"ef": 6}, 0.855, 1.5)
+    assert outline([*POINTS, near, ({"ef": 7}, 0.84, 0.5)]) == [{"ef": 1}]
     assert stagnates([0.1, 0.8, 0.9, 0.9, 0.9])
     assert not stagnates([0.1, 0.8, 0.9, 0.95])
 
@@ -165,12 +179,13 @@ def test_shapes() -> None:
 
 def small_results() -> Results:
     systems = {
-        name: {"label": name.upper(), "is_ours": ours, "parameters": ""}
+        name: {"label": name.upper(), "is_ours": ours, "parameters": "", "simd": None}
         for name, ours in (("forebay-8bit", True), ("forebay-4bit", True), ("hnswlib", False))
     }
     run = {
         "started": "now", "seconds": 60.0, "quick": True, "cpu": "a CPU", "cpus": 2, "threads": 1,
         "simd": {"forebay": "any", "faiss": "any"}, "versions": {"hnswlib": "1"}, "notes": [],
+        "measures": {"search": True, "ingest": False}, "seconds_of_measures": {"search": 50.0},
     }  # fmt: skip
     data = {
         "name": "words", "rows": 100, "dim": 4, "metric": "l2", "unit_length": True,
@@ -209,7 +224,9 @@ def test_tables() -> None:
     assert len(rows) == 4
     assert "| 3.00 | 2.67 .. 3.00 | 2 | ok |" in rows[2]
     assert "not measured" in rows[3]
-    assert "## Search" in report(results, targets)
+    text = report(results, targets)
+    assert "## Search" in text
+    assert "not finished: ingest." in text
 
 
 def test_files_of_results(tmp_path: Path) -> None:
@@ -217,7 +234,7 @@ def test_files_of_results(tmp_path: Path) -> None:
     results = small_results()
     results.write(path)
     assert Results.read(path) == results
-    for text in ("{}", "[]", "nonsense", '{"schema": 1, "other": 2}'):
+    for text in ("{}", "[]", "nonsense", '{"schema": 1}', '{"schema": 2, "other": 2}'):
         path.write_text(text)
         with pytest.raises(ResultsError, match=r"results.json"):
             Results.read(path)
@@ -233,8 +250,8 @@ def test_targets(tmp_path: Path) -> None:
 
 def test_rounds() -> None:
     rounds = Rounds()
-    for time in (3.0, 2.0):
-        rounds.add({"system": "a"}, {"recall": 0.9, "mean_us": time}, once=["recall"])
+    for mean in (3.0, 2.0):
+        rounds.add({"system": "a"}, {"recall": 0.9, "mean_us": mean}, once=["recall"])
     assert rounds.records == [{"system": "a", "recall": 0.9, "mean_us": [3.0, 2.0]}]
 
 
@@ -268,21 +285,63 @@ def test_failing_worker(tmp_path: Path) -> None:
     assert not process.alive
 
 
+def test_level_of_faiss(monkeypatch: pytest.MonkeyPatch) -> None:
+    def faiss(name: str, level: int, dispatched: int) -> SimpleNamespace:
+        config = SimpleNamespace(
+            get_level_name=lambda: name,
+            get_level=lambda: level,
+            get_dispatched_level=lambda: dispatched,
+        )
+        return SimpleNamespace(SIMDConfig=config)
+
+    monkeypatch.delenv("FAISS_SIMD_LEVEL", raising=False)
+    assert checked_level(faiss("AVX512", 2, 2)) == "AVX512"
+    monkeypatch.setenv("FAISS_SIMD_LEVEL", "AVX2")
+    assert checked_level(faiss("AVX2", 1, 1)) == "AVX2"
+    for other in (faiss("AVX512", 2, 2), faiss("AVX2", 1, 0)):
+        with pytest.raises(RuntimeError, match="FAISS_SIMD_LEVEL is AVX2"):
+            checked_level(other)
+
+
+def test_writer() -> None:
+    def write(rate: int) -> tuple[list[int], bool]:
+        written: list[int] = []
+        system = SimpleNamespace(insert=lambda batch: written.append(len(batch)))
+        writer = Writer(system, random_vectors(800, 3), NoLock(), rate, seconds=0.05)
+        writer.thread.start()
+        writer.thread.join()
+        assert writer.num_rows == sum(written)
+        return written, writer.used_up
+
+    assert write(0) == ([], False)
+    assert write(FLAT_OUT) == ([800], True)
+    paced, used_up = write(5_000)
+    assert (set(paced), used_up) == ({50}, False)
+    assert len(paced) <= 5
+
+
+# --- Whole runs ----------------------------------------------------------------------------------
+
+
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(COMPARE), *map(str, arguments)]
     return subprocess.run(command, check=False, capture_output=True, text=True)
 
 
+def small_run(folder: Path, systems: list[str], measures: str) -> list[str]:
+    """The arguments of a quick run over a little random data; its results go to folder/out."""
+    np.save(folder / "vectors.npy", random_vectors(2_000, 16))
+    return [
+        "--quick", "--data", str(folder / "vectors.npy"), "--queries", "50", "--rounds", "1",
+        "--systems", ",".join(systems), "--measures", measures, "--out", str(folder / "out"),
+    ]  # fmt: skip
+
+
 @pytest.mark.skipif(not installed() or find_spec("tqdm") is None, reason="needs a system")
 def test_run(tmp_path: Path) -> None:
-    np.save(tmp_path / "vectors.npy", random_vectors(2_000, 16))
     wanted = {"forebay-4bit", "faiss-fastscan", "hnswlib"}
     systems = sorted(wanted & set(installed()))
-    done = run(
-        "--quick", "--data", tmp_path / "vectors.npy", "--queries", 50, "--rounds", 1,
-        "--systems", ",".join(systems), "--measures", "search,ingest,memory,filter",
-        "--out", tmp_path / "out",
-    )  # fmt: skip
+    done = run(*small_run(tmp_path, systems, "search,ingest,memory,filter"))
     assert done.returncode == 0, done.stderr
     content = json.loads((tmp_path / "out" / "results.json").read_text())
     assert content["failures"] == []
@@ -292,8 +351,48 @@ def test_run(tmp_path: Path) -> None:
     for record in content["search"]:
         best[record["system"]] = max(best[record["system"]], record["recall"])
     assert min(best.values()) > 0.9, best
+    assert all(content["run"]["measures"].values())
     again = run("--summary", tmp_path / "out" / "results.json")
     assert again.stdout.startswith("| figure |")
+
+
+@pytest.mark.skipif(not installed() or find_spec("tqdm") is None, reason="needs a system")
+def test_measures_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory has graphs, too, and neither it nor ingest fills indexes that it does not measure."""
+    monkeypatch.setenv("FOREBAY_SIMD", "avx2")
+    systems = sorted({"forebay-4bit", "faiss-ivfflat", "faiss-hnsw"} & set(installed()))
+    done = run(*small_run(tmp_path, systems, "ingest,memory"))
+    assert done.returncode == 0, done.stderr
+    results = Results.read(tmp_path / "out" / "results.json")
+    assert results.failures == []
+    assert [record["system"] for record in results.memory] == list(results.systems)
+    assert {record["system"] for record in results.ingest} == set(systems)
+    assert set(results.run["seconds_of_measures"]) == {"train", "ingest", "memory"}
+    simd = {system["package"]: system["simd"] for system in results.systems.values()}
+    assert simd.get("faiss", "AVX2") == "AVX2"
+
+
+@pytest.mark.skipif(not installed() or find_spec("tqdm") is None, reason="needs a system")
+def test_stopped(tmp_path: Path) -> None:
+    """What was finished before Ctrl-C is in the file before it, and in the report after it."""
+    path = tmp_path / "out" / "results.json"
+    command = [sys.executable, str(COMPARE), *small_run(tmp_path, installed()[:1], "stream,ingest")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while not path.is_file() and time.monotonic() < deadline:
+                time.sleep(0.02)
+            assert Results.read(path).run["measures"] == {"stream": False, "ingest": True}
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 130
+    assert "finished: ingest; not finished: stream" in said
+    assert "Traceback" not in said
+    assert Results.read(path).ingest
+    assert "## Ingest" in path.with_name("report.md").read_text()
+    assert not path.with_suffix(".partial").exists()
 
 
 def test_bad_arguments(tmp_path: Path) -> None:
