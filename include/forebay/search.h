@@ -75,8 +75,11 @@ struct Hit {
 
 /// What one query cost.
 struct SearchStats {
+  /// With refine_factor, where few rows are eligible: all of them were ranked by exact distance,
+  /// and no partition was probed.
+  bool exhaustive = false;
   std::vector<std::uint32_t> probed_partitions;  ///< In the order of probing.
-  std::size_t num_eligible = 0;                  ///< Eligible rows in the probed partitions.
+  std::size_t num_eligible = 0;                  ///< Eligible rows that were looked at.
   std::size_t num_evaluated = 0;                 ///< Rows that the bound did not rule out.
   std::size_t num_reranked = 0;
 };

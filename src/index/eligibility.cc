@@ -1,36 +1,144 @@
 #include "index/eligibility.h"
 
 #include <algorithm>
+#include <bit>
 #include <variant>
+
+#include "simd/dispatch.h"
 
 namespace forebay::index {
 namespace {
 
-bool Contains(const RowFilter& filter, std::uint64_t position) {
-  if (const auto* bitmap = std::get_if<Bitmap>(&filter)) {
-    return bitmap->Contains(position);
-  }
-  const auto& ascending = std::get<std::span<const std::uint64_t>>(filter);
-  return std::binary_search(ascending.begin(), ascending.end(), position);
+using PositionList = std::span<const std::uint64_t>;
+
+simd::BitSet AsBits(const Bitmap& bitmap, std::uint64_t offset) {
+  return {bitmap.words.data(), bitmap.size, offset};
 }
 
 }  // namespace
 
+Eligibility::Eligibility(const SearchOptions& options, const RowPositions& positions,
+                         std::uint32_t snapshot, std::uint64_t greatest_position)
+    : options_(options),
+      row_positions_(positions),
+      positions_(positions),
+      snapshot_(snapshot),
+      limits_positions_(options.max_row_position < greatest_position),
+      any_excluded_(options.filter.has_value() || options.hidden_ordinals.has_value() ||
+                    limits_positions_) {
+  if (options.filter && std::holds_alternative<PositionList>(*options.filter)) {
+    AllowByOrdinal();
+  }
+}
+
+/// A bit by ordinal is found at once, a position in a list by halving it again and again.
+void Eligibility::AllowByOrdinal() {
+  allowed_.assign(snapshot_ / 64 + 1, 0);
+  const bool are_runs = row_positions_.ForEachRun(
+      snapshot_, [&](std::uint32_t ordinal, std::uint64_t position, std::uint32_t num_rows) {
+        ForEachAllowed(ordinal, position, num_rows, [&](std::uint32_t allowed) {
+          allowed_[allowed / 64] |= std::uint64_t{1} << (allowed % 64);
+          return true;
+        });
+      });
+  if (!are_runs) {
+    allowed_.clear();
+  }
+}
+
+template <typename Body>
+bool Eligibility::ForEachAllowed(std::uint32_t first_ordinal, std::uint64_t first_position,
+                                 std::uint32_t num_rows, const Body& body) const {
+  const auto visit = [&](std::uint64_t position) {
+    return body(first_ordinal + static_cast<std::uint32_t>(position - first_position));
+  };
+  if (const auto* list = std::get_if<PositionList>(&*options_.filter)) {
+    auto next = std::lower_bound(list->begin(), list->end(), first_position);
+    for (; next != list->end() && *next - first_position < num_rows; ++next) {
+      if (!visit(*next)) {
+        return false;
+      }
+    }
+    return true;
+  }
+  const auto& bitmap = std::get<Bitmap>(*options_.filter);
+  if (first_position >= bitmap.size) {
+    return true;
+  }
+  const std::uint64_t end = first_position + std::min<std::uint64_t>(num_rows, bitmap.size - first_position);
+  for (std::uint64_t w = first_position / 64; w * 64 < end; ++w) {
+    for (std::uint64_t bits = bitmap.words[w]; bits != 0; bits &= bits - 1) {
+      const std::uint64_t position = w * 64 + static_cast<std::uint64_t>(std::countr_zero(bits));
+      if (position >= first_position && position < end && !visit(position)) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
 std::uint64_t Eligibility::Mask(const BlockRows& block) {
+  const simd::Kernels& kernels = simd::Active();
+  std::uint64_t mask = ~std::uint64_t{0} >> (simd::kBlockLanes - block.num_rows);
+  if (options_.hidden_ordinals) {
+    mask &= ~kernels.test_bits(AsBits(*options_.hidden_ordinals, 0), block.ordinals, block.num_rows);
+  }
+  if (!options_.filter && !limits_positions_) {
+    return mask;
+  }
+  std::uint64_t offset = 0;
+  if (limits_positions_ ||
+      !positions_.AreOneRun(block.ordinals[0], block.ordinals[block.num_rows - 1], &offset)) {
+    return mask & MaskByPosition(block);
+  }
+  const auto* bitmap = std::get_if<Bitmap>(&*options_.filter);
+  const simd::BitSet bits = bitmap != nullptr ? AsBits(*bitmap, offset)
+                                              : simd::BitSet{allowed_.data(), snapshot_, 0};
+  return mask & kernels.test_bits(bits, block.ordinals, block.num_rows);
+}
+
+std::uint64_t Eligibility::MaskByPosition(const BlockRows& block) {
   std::uint64_t mask = 0;
   for (std::size_t lane = 0; lane < block.num_rows; ++lane) {
-    mask |= static_cast<std::uint64_t>(Eligible(block.ordinals[lane])) << lane;
+    mask |= static_cast<std::uint64_t>(IsAllowed(block.ordinals[lane])) << lane;
   }
   return mask;
 }
 
-bool Eligibility::Eligible(std::uint32_t ordinal) {
-  if (options_.hidden_ordinals && options_.hidden_ordinals->Contains(ordinal)) {
+bool Eligibility::IsAllowed(std::uint32_t ordinal) {
+  const std::uint64_t position = positions_[ordinal];
+  if (position > options_.max_row_position) {
     return false;
   }
-  const std::uint64_t position = positions_[ordinal];
-  return position <= options_.max_row_position &&
-         (!options_.filter || Contains(*options_.filter, position));
+  if (!options_.filter) {
+    return true;
+  }
+  if (const auto* bitmap = std::get_if<Bitmap>(&*options_.filter)) {
+    return bitmap->Contains(position);
+  }
+  const auto& list = std::get<PositionList>(*options_.filter);
+  return std::binary_search(list.begin(), list.end(), position);
+}
+
+bool Eligibility::ListIfFew(std::size_t most, std::vector<std::uint32_t>* ordinals) {
+  const auto add = [&](std::uint32_t ordinal) {
+    if (!IsHidden(ordinal) && positions_[ordinal] <= options_.max_row_position) {
+      ordinals->push_back(ordinal);
+    }
+    return ordinals->size() <= most;
+  };
+  if (!options_.filter) {
+    for (std::uint32_t i = 0; snapshot_ <= most && i < snapshot_; ++i) {
+      add(i);
+    }
+    return snapshot_ <= most;
+  }
+  bool few = true;
+  const bool are_runs = row_positions_.ForEachRun(
+      snapshot_, [&](std::uint32_t ordinal, std::uint64_t position, std::uint32_t num_rows) {
+        few = few && ForEachAllowed(ordinal, position, num_rows, add);
+      });
+  return are_runs && few;
 }
 
 }  // namespace forebay::index

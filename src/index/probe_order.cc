@@ -46,9 +46,11 @@ void ProbeOrder::SortFirst(std::size_t count) {
   num_sorted_ = count;
 }
 
-void ProbeOrder::SortAll() {
-  order_ = keys_;
-  SortFirst(order_.size());
+void ProbeOrder::SortMore(std::size_t count) {
+  if (order_.size() < keys_.size()) {
+    order_ = keys_;
+  }
+  SortFirst(std::min(2 * count, order_.size()));
 }
 
 }  // namespace forebay::index

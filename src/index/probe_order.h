@@ -25,7 +25,7 @@ class ProbeOrder {
   /// The i-th nearest partition.
   std::uint32_t operator[](std::size_t i) {
     if (i >= num_sorted_) {
-      SortAll();
+      SortMore(i + 1);
     }
     return NumberOf(order_[i]);
   }
@@ -34,10 +34,11 @@ class ProbeOrder {
   /// Those that are not farther than one of a sample, if they are `count` or more.
   bool SelectRoughly(std::size_t count);
   void SortFirst(std::size_t count);
-  void SortAll();
+  void SortMore(std::size_t count);
 
   std::vector<OrderedKey> keys_;   // Of distances and partitions, by partition.
-  std::vector<OrderedKey> order_;  // The nearest num_sorted_ of them in order, then any others.
+  std::vector<OrderedKey> order_;  // The nearest num_sorted_ of them in order, then any others; all
+                                   // of them once more were asked for than were expected.
   std::size_t num_sorted_ = 0;
 };
 

@@ -9,6 +9,7 @@
 //   2. When runs no longer pay, later ordinals go to an array, for good: from array_from on.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -37,6 +38,22 @@ class RowPositions {
     return runs_.allocated_bytes() + array_.allocated_bytes();
   }
 
+  /// Calls body(first ordinal, first position, number of rows) for the runs of the ordinals below
+  /// `snapshot`, which the caller has loaded. False, nothing called, when some are in the array.
+  template <typename Body>
+  bool ForEachRun(std::uint32_t snapshot, const Body& body) const {
+    if (array_from_.LoadAcquire() < snapshot) {
+      return false;
+    }
+    const std::size_t num_runs = num_runs_.LoadAcquire();
+    for (std::size_t i = 0; i < num_runs && runs_[i].first_ordinal < snapshot; ++i) {
+      const std::uint32_t first = runs_[i].first_ordinal;
+      const std::uint32_t end = i + 1 < num_runs ? runs_[i + 1].first_ordinal : snapshot;
+      body(first, runs_[i].position, std::min(end, snapshot) - first);
+    }
+    return true;
+  }
+
   /// Looks positions up; fastest when ordinals ascend.
   class Reader {
    public:
@@ -49,13 +66,26 @@ class RowPositions {
       if (ordinal >= array_from_) {
         return positions_.array_[ordinal - array_from_];
       }
+      return PositionInRun(ordinal);
+    }
+
+    /// Whether all ordinals from first to last are in one run: their positions are then ordinal +
+    /// *offset, modulo 2^64.
+    bool AreOneRun(std::uint32_t first, std::uint32_t last, std::uint64_t* offset) {
+      if (last >= array_from_) {
+        return false;
+      }
+      *offset = PositionInRun(first) - first;
+      return last - run_.first_ordinal < run_length_;
+    }
+
+   private:
+    std::uint64_t PositionInRun(std::uint32_t ordinal) {
       if (ordinal - run_.first_ordinal >= run_length_) {
         FindRun(ordinal);
       }
       return run_.position + (ordinal - run_.first_ordinal);
     }
-
-   private:
     void FindRun(std::uint32_t ordinal);
 
     const RowPositions& positions_;

@@ -3,6 +3,8 @@
 //   coarse distances -> nearest partitions -> tables -> scan of the blocks under the bound
 //   -> the k (x refine_factor) nearest -> exact distances
 //
+// Where few rows are eligible, all of them are ranked by their exact distances instead.
+//
 // A query alone goes through its partitions from the nearest on. Many queries begin like that, and
 // then go through the other partitions together, one partition for all that probe it, as it then is
 // in the cache.
@@ -74,6 +76,8 @@ struct SearchScratch {
       BlockBatch::kMost * simd::kBlockLanes + simd::kPackLanes;
   std::array<std::uint32_t, kMostLanes> lanes;
   std::array<float, kMostLanes> distances;
+  std::vector<std::uint32_t> ordinals;
+  std::vector<Candidate> few;  // All eligible rows, if they are few.
   RerankScratch rerank;
 };
 
@@ -90,7 +94,15 @@ class TileSearch {
   Status Run(VectorView queries, std::span<std::vector<Hit>> hits, std::span<SearchStats> stats);
 
  private:
-  void Start(VectorView queries, std::span<SearchStats> stats);
+  /// Whether all eligible rows can be ranked by exact distance at less cost than it takes to probe.
+  /// They are in scratch_.few then.
+  bool FewAreEligible();
+  /// About what it costs to probe, in rows that are ranked by exact distance.
+  [[nodiscard]] std::size_t CostOfProbing() const;
+  Status RankFew(std::span<std::vector<Hit>> hits, std::span<SearchStats> stats);
+
+  void Prepare(VectorView queries);
+  void Start(std::span<SearchStats> stats);
   void StartQuery(QueryState* query);
 
   [[nodiscard]] bool ProbesAreShared(std::size_t num_queries) const;

@@ -4,9 +4,9 @@
 #include "simd/adc.inl.h"
 #include "simd/dense.inl.h"
 #include "simd/kernels.h"
-#include "simd/keys.inl.h"
 #include "simd/reduce_tree.inl.h"
 #include "simd/scan.inl.h"
+#include "simd/select.inl.h"
 
 namespace forebay::simd {
 
@@ -235,6 +235,7 @@ const Kernels kAvx2Kernels = {
     .min_max = MinMax<V>,
     .quantize = Quantize<V>,
     .keep_least = KeepLeast,
+    .test_bits = TestBits,
     .scan_8bit = Scan<V, B, Lookup8Bit<B, Entries>, 1>,
     .scan_4bit = Scan<V, B, Lookup4Bit<B>, 2>,
     .adc_8bit = Adc<8>,

@@ -9,6 +9,7 @@
 #include "simd/kernels.h"
 #include "simd/reduce_tree.inl.h"
 #include "simd/scan.inl.h"
+#include "simd/select.inl.h"
 
 namespace forebay::simd {
 namespace {
@@ -127,7 +128,7 @@ struct B {
   }
 };
 
-inline std::size_t KeepLeast(const std::uint64_t* keys, std::size_t n, std::uint64_t last,
+inline std::size_t KeepLeast512(const std::uint64_t* keys, std::size_t n, std::uint64_t last,
                              std::uint64_t* out) {
   const __m512i greatest = _mm512_set1_epi64(static_cast<long long>(last));
   std::size_t count = 0;
@@ -144,6 +145,34 @@ inline std::size_t KeepLeast(const std::uint64_t* keys, std::size_t n, std::uint
   return count;
 }
 
+inline std::uint64_t TestBits512(const BitSet& bits, const std::uint32_t* numbers, std::size_t n) {
+  if (n == 0 || bits.size == 0) {
+    return 0;
+  }
+  const std::uint64_t first = numbers[0] + bits.offset;
+  const std::uint64_t last = numbers[n - 1] + bits.offset;
+  constexpr std::uint64_t kMost = 0xffffffff;
+  if (first > kMost || last > kMost) {
+    return TestBits(bits, numbers, n);  // Beyond what 32-bit lanes can address.
+  }
+  const std::uint64_t end = bits.size - 1 < kMost ? bits.size - 1 : kMost;
+  const __m512i greatest = _mm512_set1_epi32(static_cast<int>(end));
+  const __m512i offset = _mm512_set1_epi32(static_cast<int>(bits.offset));
+  const __m512i one = _mm512_set1_epi32(1);
+  std::uint64_t found = 0;
+  for (std::size_t i = 0; i < n; i += kPackLanes) {
+    const __mmask16 present = V::First(n - i);
+    const __m512i here = _mm512_maskz_loadu_epi32(present, numbers + i);
+    const __m512i places = _mm512_add_epi32(here, offset);
+    const __mmask16 inside = _mm512_mask_cmple_epu32_mask(present, places, greatest);
+    const __m512i words = _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), inside,
+                                                      _mm512_srli_epi32(places, 5), bits.words, 4);
+    const __m512i wanted = _mm512_sllv_epi32(one, _mm512_and_si512(places, _mm512_set1_epi32(31)));
+    found |= std::uint64_t{_mm512_test_epi32_mask(words, wanted)} << i;
+  }
+  return found;
+}
+
 /// ByteLanes is B, or B with better lookups; Entries looks up 8-bit codes.
 template <typename ByteLanes, typename Entries>
 constexpr Kernels Avx512Kernels(const char* name) {
@@ -157,7 +186,8 @@ constexpr Kernels Avx512Kernels(const char* name) {
       .residual_term = ResidualTerm<V>,
       .min_max = MinMax<V>,
       .quantize = Quantize<V>,
-      .keep_least = KeepLeast,
+      .keep_least = KeepLeast512,
+      .test_bits = TestBits512,
       .scan_8bit = Scan<V, ByteLanes, Lookup8Bit<ByteLanes, Entries>, 8>,
       .scan_4bit = Scan<V, ByteLanes, Lookup4Bit<ByteLanes>, 8>,
       .adc_8bit = Adc<8>,

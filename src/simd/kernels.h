@@ -76,6 +76,14 @@ struct ScanOutput {
   float* bounds = nullptr;
 };
 
+/// Numbers of which some are in the set: number + offset (modulo 2^64) is the bit's place, and
+/// those from `size` on are out.
+struct BitSet {
+  const std::uint64_t* words = nullptr;
+  std::uint64_t size = 0;
+  std::uint64_t offset = 0;
+};
+
 /// The quantized table of a lower bound.
 struct BoundTable {
   /// [num_sub_vectors][2^num_bits], each at most the true entry in steps of delta.
@@ -111,6 +119,10 @@ struct Kernels {
   /// and may be `keys` itself.
   std::size_t (*keep_least)(const std::uint64_t* keys, std::size_t n, std::uint64_t last,
                             std::uint64_t* out);
+
+  /// Bit i says whether numbers[i] is in the set, for n <= 64 ascending numbers whose places do not
+  /// wrap around between the first and the last.
+  std::uint64_t (*test_bits)(const BitSet& bits, const std::uint32_t* numbers, std::size_t n);
 
   /// Writes the lanes that the bound does not rule out, and returns how many; what stands behind
   /// the last one in `out` is undefined then.

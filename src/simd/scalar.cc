@@ -3,7 +3,7 @@
 
 #include "simd/adc.inl.h"
 #include "simd/kernels.h"
-#include "simd/keys.inl.h"
+#include "simd/select.inl.h"
 
 namespace forebay::simd {
 
@@ -182,6 +182,7 @@ const Kernels kScalarKernels = {
     .min_max = MinMax,
     .quantize = Quantize,
     .keep_least = KeepLeast,
+    .test_bits = TestBits,
     .scan_8bit = Scan<8>,
     .scan_4bit = Scan<4>,
     .adc_8bit = Adc<8>,
