@@ -56,7 +56,7 @@ class VectorStore {
 
   static constexpr std::size_t kCacheLine = 64;
   static constexpr std::size_t kHugePage = std::size_t{1} << 21U;
-  static constexpr std::size_t kHugeBytes = 16 * kHugePage;
+  static constexpr std::size_t kHugeBytes = 2 * kHugePage;
 
   struct Free {
     void operator()(float* p) const { std::free(p); }

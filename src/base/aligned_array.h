@@ -26,7 +26,7 @@ class AlignedArray {
   static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
 
  public:
-  static constexpr std::size_t kHugeBytes = 16 * kHugePage;
+  static constexpr std::size_t kHugeBytes = 2 * kHugePage;
 
   AlignedArray() = default;
   /// Throws std::bad_alloc.

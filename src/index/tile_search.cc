@@ -17,6 +17,9 @@ namespace {
 /// held against a good threshold.
 constexpr std::size_t kAloneRowsPerCandidate = 4;
 
+/// While a block is scanned, the one that comes so many later is loaded.
+constexpr std::size_t kAhead = 12;
+
 std::size_t Times(std::size_t a, std::size_t b) {
   return b != 0 && a > std::numeric_limits<std::size_t>::max() / b
              ? std::numeric_limits<std::size_t>::max()
@@ -29,6 +32,7 @@ void Add(const BlockRows& rows, std::uint64_t eligible, BlockBatch* batch) {
   block.terms = rows.terms;
   block.eligible = eligible;
   block.num_lanes = rows.num_rows;
+  block.ahead = nullptr;
   batch->ordinals[batch->size++] = rows.ordinals;
 }
 
@@ -189,9 +193,12 @@ void TileSearch::ProbeAlone(QueryState* query, std::size_t num_probes) {
       batch.blocks[batch.size].partition_term = probe.partition_term;
       batch.blocks[batch.size].base = probe.base;
       Add(rows, eligible, &batch);
-      Prefetch(rows.codes, index_.layout().block_bytes());
-      // Few at first, as the threshold falls fastest then.
-      if (batch.size > query->num_scanned || batch.size == BlockBatch::kMost) {
+      if (batch.size <= kAhead) {
+        Prefetch(rows.codes, index_.layout().block_bytes());
+      } else {
+        batch.blocks[batch.size - 1 - kAhead].ahead = rows.codes;
+      }
+      if (batch.size == BlockBatch::kMost) {
         ScanAlone(query, &batch);
       }
     });
@@ -308,31 +315,40 @@ Probe TileSearch::NextProbe(QueryState* query, std::uint32_t number) {
 // --- Scanning ------------------------------------------------------------------------------------
 
 void TileSearch::Scan(QueryState* query, BlockBatch* batch) {
-  if (batch->size == 0) {
-    return;
+  for (std::size_t begin = 0; begin < batch->size;) {
+    // Few at first, as the threshold falls fastest then.
+    const std::size_t most = std::min(query->num_scanned + 1, SearchScratch::kMostAtOnce);
+    const std::size_t size = std::min(most, batch->size - begin);
+    ScanPart(query, {batch->blocks.data() + begin, size}, batch->ordinals.data() + begin);
+    begin += size;
   }
+}
+
+void TileSearch::ScanPart(QueryState* query, std::span<simd::CodeBlock> blocks,
+                          const std::uint32_t* const* ordinals) {
   float limit = query->nearest.threshold();
   if (!refine_) {
     // With re-ranking the range applies to exact distances, which are not known yet.
     limit = std::min(limit, options_.distance_upper / scale_);
     limit = PartitionBound{.slack = query->slack}.LimitFor(limit);
   }
-  for (std::size_t b = 0; b < batch->size; ++b) {
-    batch->blocks[b].limit = limit;
+  for (simd::CodeBlock& block : blocks) {
+    block.limit = limit;
   }
   const auto scan = model_.pq.num_bits() == 8 ? simd::Active().scan_8bit : simd::Active().scan_4bit;
   const std::size_t num_lanes =
-      scan({batch->blocks.data(), batch->size, index_.layout().code_len()},
-           query->tables.bound_table(), {scratch_.lanes.data(), scratch_.distances.data()});
+      scan({blocks.data(), blocks.size(), index_.layout().code_len()}, query->tables.bound_table(),
+           {scratch_.lanes.data(), scratch_.distances.data()});
   query->stats->num_evaluated += num_lanes;
-  query->num_scanned += batch->size;
-  Offer(query, *batch, num_lanes);
+  query->num_scanned += blocks.size();
+  Offer(query, blocks, ordinals, num_lanes);
 }
 
-void TileSearch::Offer(QueryState* query, const BlockBatch& batch, std::size_t num_lanes) {
+void TileSearch::Offer(QueryState* query, std::span<const simd::CodeBlock> blocks,
+                       const std::uint32_t* const* ordinals, std::size_t num_lanes) {
   if (!refine_) {
     const auto adc = model_.pq.num_bits() == 8 ? simd::Active().adc_8bit : simd::Active().adc_4bit;
-    adc({batch.blocks.data(), batch.size, index_.layout().code_len()}, query->entries.data(),
+    adc({blocks.data(), blocks.size(), index_.layout().code_len()}, query->entries.data(),
         scratch_.lanes.data(), num_lanes, scratch_.distances.data());
   }
   for (std::size_t i = 0; i < num_lanes; ++i) {
@@ -343,8 +359,7 @@ void TileSearch::Offer(QueryState* query, const BlockBatch& batch, std::size_t n
       continue;
     }
     const std::uint32_t lane = scratch_.lanes[i];
-    const std::uint32_t ordinal =
-        batch.ordinals[lane / simd::kBlockLanes][lane % simd::kBlockLanes];
+    const std::uint32_t ordinal = ordinals[lane / simd::kBlockLanes][lane % simd::kBlockLanes];
     query->nearest.Offer(distance, ordinal, &positions_);
   }
 }

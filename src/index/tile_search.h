@@ -33,10 +33,9 @@
 
 namespace forebay::index {
 
-/// Blocks that are scanned together, wherever they come from: a table that is loaded once serves
-/// all of them.
+/// Blocks that wait to be scanned, wherever they come from.
 struct BlockBatch {
-  static constexpr std::size_t kMost = 32;
+  static constexpr std::size_t kMost = 512;
   std::array<simd::CodeBlock, kMost> blocks;
   std::array<const std::uint32_t*, kMost> ordinals;
   std::size_t size = 0;
@@ -72,8 +71,10 @@ struct SearchScratch {
   std::vector<std::uint32_t> probes_end;  // [partitions], in probes.
   std::vector<Probe> probes;              // By partition.
   BlockBatch batch;
-  static constexpr std::size_t kMostLanes =
-      BlockBatch::kMost * simd::kBlockLanes + simd::kPackLanes;
+  /// Blocks of one scan: many, as tables that are loaded once serve several of them; but not too
+  /// many, as the threshold stays what it is meanwhile.
+  static constexpr std::size_t kMostAtOnce = 32;
+  static constexpr std::size_t kMostLanes = kMostAtOnce * simd::kBlockLanes + simd::kPackLanes;
   std::array<std::uint32_t, kMostLanes> lanes;
   std::array<float, kMostLanes> distances;
   std::vector<std::uint32_t> ordinals;
@@ -122,7 +123,10 @@ class TileSearch {
   /// Begins to probe the query's next partition.
   Probe NextProbe(QueryState* query, std::uint32_t number);
   void Scan(QueryState* query, BlockBatch* batch);
-  void Offer(QueryState* query, const BlockBatch& batch, std::size_t num_lanes);
+  void ScanPart(QueryState* query, std::span<simd::CodeBlock> blocks,
+                const std::uint32_t* const* ordinals);
+  void Offer(QueryState* query, std::span<const simd::CodeBlock> blocks,
+             const std::uint32_t* const* ordinals, std::size_t num_lanes);
   Status Finish(QueryState* query, std::vector<Hit>* hits);
 
   const IvfPqMemIndex::Impl& index_;

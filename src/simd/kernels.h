@@ -54,6 +54,9 @@ struct CodeBlock {
   std::uint64_t eligible = 0;
   /// Nothing is read of the lanes from here on.
   std::uint32_t num_lanes = 0;
+  /// As much memory as the block's codes take, which a scan begins to load meanwhile: those of a
+  /// block that is scanned later. nullptr: nothing.
+  const std::uint8_t* ahead = nullptr;
   /// What the f32 distances begin with.
   float partition_term = 0;
   /// A lane is ruled out when base + term + delta x sum of its table entries is greater than limit.

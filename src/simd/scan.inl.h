@@ -22,6 +22,9 @@
 namespace forebay::simd {
 namespace {
 
+/// Of __builtin_prefetch: what is loaded ahead is more than L1 holds.
+inline constexpr int kIntoL2 = 2;
+
 inline constexpr std::uint64_t kAllLanes = ~std::uint64_t{0};
 
 inline std::uint64_t FirstLanes(std::size_t n) {
@@ -121,8 +124,12 @@ struct ScanTile {
     EntrySums<B> exact[kSums];
     ForEach<kSums>([&](auto i) { exact[decltype(i)::kValue] = {B::Zero(), B::Zero()}; });
     const std::uint8_t* codes[kBlocks];
-    ForEach<kBlocks>(
-        [&](auto i) { codes[decltype(i)::kValue] = blocks[decltype(i)::kValue].codes; });
+    const std::uint8_t* ahead[kBlocks];
+    ForEach<kBlocks>([&](auto i) {
+      const CodeBlock& block = blocks[decltype(i)::kValue];
+      codes[decltype(i)::kValue] = block.codes;
+      ahead[decltype(i)::kValue] = block.ahead != nullptr ? block.ahead : block.codes;
+    });
     const std::size_t end =
         code_len - begin < Lookup::kExactBytes ? code_len : begin + Lookup::kExactBytes;
     for (std::size_t j = begin; j < end; ++j) {
@@ -130,6 +137,10 @@ struct ScanTile {
       ForEach<kSums>([&](auto i) {
         constexpr std::size_t kSum = decltype(i)::kValue;
         lookup.Add(LoadCodes<kSum>(codes, j), &exact[kSum]);
+      });
+      // A few at a time, between arithmetic: many at once would have to wait for each other.
+      ForEach<kBlocks>([&](auto i) {
+        __builtin_prefetch(ahead[decltype(i)::kValue] + j * kBlockLanes, 0, kIntoL2);
       });
     }
     ForEach<kSums>([&](auto i) { sums[decltype(i)::kValue] = exact[decltype(i)::kValue]; });
