@@ -32,6 +32,16 @@ void Decode(const ProductQuantizer::Data& pq, const std::uint8_t* code, float* o
   }
 }
 
+void Assign(const IvfPqModel::Data& model, const simd::StridedRows& rows,
+            std::uint32_t* partitions) {
+  const simd::PackedRows centroids = model.packed_centroids.view();
+  if (model.screened_centroids) {
+    simd::Active().nearest_screened(centroids, model.screened_centroids->view(), rows, partitions);
+  } else {
+    simd::Active().nearest(centroids, rows, partitions, nullptr);
+  }
+}
+
 void ComputeVectorTerms(const IvfPqModel::Data& model, std::size_t n, const EncodedRows& out) {
   const ProductQuantizer& pq = model.pq;
   std::vector<float> decoded(pq.dim());
@@ -59,7 +69,7 @@ void EncodeRows(const IvfPqModel::Data& model, const float* rows, std::size_t n,
   assert(n <= kEncodeRows);
   const simd::Kernels& kernels = simd::Active();
   const ProductQuantizer::Data& pq = model.pq.data();
-  kernels.nearest(model.packed_centroids.view(), {rows, n, pq.dim}, out.partitions, nullptr);
+  Assign(model, {rows, n, pq.dim}, out.partitions);
 
   std::vector<float> residuals;
   if (model.residual) {

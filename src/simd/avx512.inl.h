@@ -9,6 +9,7 @@
 #include "simd/kernels.h"
 #include "simd/reduce_tree.inl.h"
 #include "simd/scan.inl.h"
+#include "simd/screen.inl.h"
 
 namespace forebay::simd {
 namespace {
@@ -60,6 +61,20 @@ struct V {
   }
   static float ReduceTree(Floats v) {
     return ReduceTree8(_mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1)));
+  }
+  static Ints SetInts(std::int32_t x) { return _mm512_set1_epi32(x); }
+  static Ints LoadInts(const std::int32_t* p) { return _mm512_loadu_si512(p); }
+  static Ints MultiplyAddPairs(Ints a, Ints b, Ints acc) {
+    return _mm512_add_epi32(_mm512_madd_epi16(a, b), acc);
+  }
+  static Floats ToFloats(Ints v) { return _mm512_cvtepi32_ps(v); }
+  static Floats Min(Floats a, Floats b) { return _mm512_min_ps(a, b); }
+  static void StoreWords(std::int16_t* p, Floats v) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                        _mm512_cvtsepi32_epi16(_mm512_cvtps_epi32(v)));
+  }
+  static Floats SelectEqual(Ints v, std::uint32_t n, Floats a, Floats b) {
+    return _mm512_mask_mov_ps(b, _mm512_cmpeq_epi32_mask(v, SetInts(static_cast<int>(n))), a);
   }
   static std::uint16_t NotGreater(Floats a, Floats b) {
     return _mm512_cmp_ps_mask(a, b, _CMP_NGT_UQ);
@@ -124,12 +139,16 @@ struct B {
   }
 };
 
+constexpr auto kNearest = Nearest<V, Tile<8, 2>, Tile<4, 4>, Tile<2, 4>, Tile<1, 8>>;
+
 /// ByteLanes is B, or B with better lookups; Entries looks up 8-bit codes.
 template <typename ByteLanes, typename Entries>
 constexpr Kernels Avx512Kernels(const char* name) {
   return {
       .name = name,
-      .nearest = Nearest<V, Tile<8, 2>, Tile<4, 4>, Tile<2, 4>, Tile<1, 8>>,
+      .nearest = kNearest,
+      .nearest_screened =
+          NearestScreened<V, kNearest, Tile<8, 2>, Tile<4, 4>, Tile<2, 4>, Tile<1, 8>>,
       .packed_l2 = PackedDistances<V, true>,
       .packed_dot = PackedDistances<V, false>,
       .l2 = L2<V>,

@@ -52,6 +52,11 @@ void Nearest(const PackedRows& packed, const StridedRows& rows, std::uint32_t* i
   }
 }
 
+void NearestScreened(const PackedRows& packed, const Screen& /*screen*/, const StridedRows& rows,
+                     std::uint32_t* indexes) {
+  Nearest(packed, rows, indexes, nullptr);
+}
+
 /// Writes, for each packed row, the sum over dimensions of what add(x, row element, sum) makes.
 template <typename Add>
 void PackedSums(const PackedRows& packed, const float* x, float* out, const Add& add) {
@@ -165,6 +170,7 @@ std::size_t Scan(const CodeBlocks& blocks, const BoundTable& table, std::uint32_
 const Kernels kScalarKernels = {
     .name = "scalar",
     .nearest = Nearest,
+    .nearest_screened = NearestScreened,
     .packed_l2 = PackedL2,
     .packed_dot = PackedDot,
     .l2 = L2,
