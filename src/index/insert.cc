@@ -143,12 +143,14 @@ class InsertJob {
     }
     rows_.vectors.reserve(num_rows);
     rows_.positions.reserve(num_rows);
+    // One batch without positions of its own has none twice.
+    const bool may_repeat = batches_.size() != 1 || !batches_[0].row_positions.empty();
     PositionSet in_this_call;
-    in_this_call.Reserve(num_pages);
+    in_this_call.Reserve(may_repeat ? num_pages : 0);
     for (const VectorBatch& batch : batches_) {
       for (std::size_t i = 0; i < batch.vectors.num_rows; ++i) {
         const std::uint64_t position = PositionOf(batch, i);
-        if (!in_this_call.Insert(position)) {
+        if (may_repeat && !in_this_call.Insert(position)) {
           return InBatch(batch, Status::InvalidArgument(fmt::format(
                                     "row position {} comes twice in one insert; give each row its "
                                     "own",
