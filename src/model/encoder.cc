@@ -13,22 +13,44 @@ namespace {
 void PutCodes(const ProductQuantizer& pq, std::size_t m, const std::uint32_t* codewords,
               std::size_t n, std::uint8_t* codes) {
   const std::size_t code_len = pq.code_len();
-  for (std::size_t i = 0; i < n; ++i) {
-    const auto code = static_cast<std::uint8_t>(codewords[i]);
-    if (pq.num_bits() == 8) {
-      codes[i * code_len + m] = code;
-    } else {
-      std::uint8_t& byte = codes[i * code_len + m / 2];
-      byte = m % 2 == 0 ? code : static_cast<std::uint8_t>(byte | code << 4U);
+  const bool packed = pq.num_bits() == 4;
+  std::uint8_t* bytes = codes + (packed ? m / 2 : m);
+  if (packed && m % 2 != 0) {
+    for (std::size_t i = 0; i < n; ++i) {
+      bytes[i * code_len] = static_cast<std::uint8_t>(bytes[i * code_len] | codewords[i] << 4U);
+    }
+  } else {
+    for (std::size_t i = 0; i < n; ++i) {
+      bytes[i * code_len] = static_cast<std::uint8_t>(codewords[i]);
     }
   }
 }
 
-/// The vector that a code stands for.
-void Decode(const ProductQuantizer::Data& pq, const std::uint8_t* code, float* out) {
+/// The vector that a code stands for; 8-bit codes are their own codewords.
+template <unsigned kBits, typename Copy>
+void Decode(const ProductQuantizer::Data& pq, const std::uint8_t* code, const Copy& copy,
+            float* out) {
+  const float* codewords = pq.codebook.data();
+  const std::size_t sub_dim = pq.sub_dim();
   for (std::size_t m = 0; m < pq.num_sub_vectors; ++m) {
-    const unsigned codeword = pq.num_bits == 8 ? code[m] : (code[m / 2] >> (m % 2 * 4)) & 15U;
-    out = std::copy_n(pq.codewords(m).row(codeword), pq.sub_dim(), out);
+    const unsigned codeword = kBits == 8 ? code[m] : (code[m / 2] >> (m % 2 * 4)) & 15U;
+    copy(codewords + codeword * sub_dim, out);
+    codewords += sub_dim << kBits;
+    out += sub_dim;
+  }
+}
+
+/// Calls body(copy), copy(from, to) being one for sub-vectors of this length: where that is small
+/// and known, it is an instruction or two.
+template <typename Body>
+void WithCopy(std::size_t sub_dim, const Body& body) {
+  switch (sub_dim) {
+    case 2:
+      return body([](const float* from, float* to) { std::copy_n(from, 2, to); });
+    case 4:
+      return body([](const float* from, float* to) { std::copy_n(from, 4, to); });
+    default:
+      return body([sub_dim](const float* from, float* to) { std::copy_n(from, sub_dim, to); });
   }
 }
 
@@ -43,13 +65,19 @@ void Assign(const IvfPqModel::Data& model, const simd::StridedRows& rows,
 }
 
 void ComputeVectorTerms(const IvfPqModel::Data& model, std::size_t n, const EncodedRows& out) {
-  const ProductQuantizer& pq = model.pq;
-  std::vector<float> decoded(pq.dim());
-  for (std::size_t i = 0; i < n; ++i) {
-    Decode(pq.data(), out.codes + i * pq.code_len(), decoded.data());
-    out.vector_terms[i] = simd::Active().residual_term(
-        decoded.data(), model.ivf.centroids().row(out.partitions[i]), decoded.size());
-  }
+  const ProductQuantizer::Data& pq = model.pq.data();
+  const std::size_t code_len = model.pq.code_len();
+  const VectorView centroids = model.ivf.centroids();
+  std::vector<float> decoded(pq.dim);
+  WithCopy(pq.sub_dim(), [&](const auto& copy) {
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::uint8_t* code = out.codes + i * code_len;
+      pq.num_bits == 8 ? Decode<8>(pq, code, copy, decoded.data())
+                       : Decode<4>(pq, code, copy, decoded.data());
+      out.vector_terms[i] = simd::Active().residual_term(
+          decoded.data(), centroids.row(out.partitions[i]), decoded.size());
+    }
+  });
 }
 
 }  // namespace

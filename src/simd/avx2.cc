@@ -24,6 +24,7 @@ struct V {
     __m256i low;
     __m256i high;
   };
+  static constexpr std::size_t kShortVectors = 1;
 
   static Floats Zero() { return Set(0); }
   static Floats Set(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
@@ -113,6 +114,16 @@ struct V {
   }
   static float ReduceTree(Floats v) { return ReduceTree8(_mm256_add_ps(v.low, v.high)); }
   static Ints SetInts(std::int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
+  static void StoreInts(std::int32_t* p, Ints v) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v.low);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 8), v.high);
+  }
+  static std::uint32_t FirstEqual(Floats a, Floats b) {
+    const int low = _mm256_movemask_ps(_mm256_cmp_ps(a.low, b.low, _CMP_EQ_OQ));
+    const int high = _mm256_movemask_ps(_mm256_cmp_ps(a.high, b.high, _CMP_EQ_OQ));
+    const auto equal = static_cast<std::uint32_t>(low | high << 8);
+    return static_cast<std::uint32_t>(__builtin_ctz(equal | 1U << kPackLanes)) % kPackLanes;
+  }
   static Ints LoadInts(const std::int32_t* p) {
     return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
             _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 8))};

@@ -18,6 +18,7 @@ namespace {
 struct V {
   using Floats = __m512;
   using Ints = __m512i;
+  static constexpr std::size_t kShortVectors = 4;
 
   static Floats Zero() { return _mm512_setzero_ps(); }
   static Floats Set(float x) { return _mm512_set1_ps(x); }
@@ -41,7 +42,7 @@ struct V {
   }
   static void KeepGreater(Floats scores, Ints indexes, Floats* best, Ints* best_indexes) {
     const __mmask16 greater = _mm512_cmp_ps_mask(scores, *best, _CMP_GT_OQ);
-    *best = _mm512_mask_mov_ps(*best, greater, scores);
+    *best = _mm512_max_ps(scores, *best);  // The second of equals, and if one is not a number.
     *best_indexes = _mm512_mask_mov_epi32(*best_indexes, greater, indexes);
   }
   static Floats Mul(Floats a, Floats b) { return _mm512_mul_ps(a, b); }
@@ -63,6 +64,11 @@ struct V {
     return ReduceTree8(_mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1)));
   }
   static Ints SetInts(std::int32_t x) { return _mm512_set1_epi32(x); }
+  static void StoreInts(std::int32_t* p, Ints v) { _mm512_storeu_si512(p, v); }
+  static std::uint32_t FirstEqual(Floats a, Floats b) {
+    const std::uint32_t equal = _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ);
+    return static_cast<std::uint32_t>(__builtin_ctz(equal | 1U << kPackLanes)) % kPackLanes;
+  }
   static Ints LoadInts(const std::int32_t* p) { return _mm512_loadu_si512(p); }
   static Ints MultiplyAddPairs(Ints a, Ints b, Ints acc) {
     return _mm512_add_epi32(_mm512_madd_epi16(a, b), acc);

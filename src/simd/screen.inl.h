@@ -1,6 +1,6 @@
 // The nearest packed rows by way of 16-bit integers, which units multiply and add twice as fast as
 // floats. Written once over the type V of dense.inl.h, which has besides:
-//   SetInts(x) LoadInts(p)                 32-bit lanes; p needs no alignment
+//   LoadInts(p)                            32-bit lanes; p needs no alignment
 //   MultiplyAddPairs(a, b, acc)            acc + the products of both 16-bit halves of each lane
 //   ToFloats(v) Min(a, b)
 //   StoreWords(p, v)                       rounded to 16-bit integers

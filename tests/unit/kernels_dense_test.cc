@@ -113,6 +113,23 @@ TEST_P(DenseKernelsTest, NearestIsTheFirstGreatestChainOfMultiplyAdds) {
   }
 }
 
+TEST_P(DenseKernelsTest, NearestOfManyShortRows) {
+  Rng rng(8);
+  for (std::size_t dim = 1; dim <= 9; ++dim) {
+    for (const std::size_t num_packed : Sizes{1, 15, 16, 17, 40, 256, 300}) {
+      for (const Floats kind : kAllFloats) {
+        const Packed packed(num_packed, dim, RandomFloats(num_packed * dim, kind, &rng),
+                            RandomFloats(num_packed, kind, &rng));
+        const Rows rows(60 + rng.Below(100), dim, dim + rng.Below(3) * 5, kind, &rng);
+        ASSERT_EQ(Nearest(level(), packed.view(), rows.view()),
+                  Nearest(scalar(), packed.view(), rows.view()))
+            << rows.view().num_rows << " rows, " << num_packed << " packed, dim " << dim
+            << ", kind " << static_cast<int>(kind);
+      }
+    }
+  }
+}
+
 TEST_P(DenseKernelsTest, NearestTakesEveryNumberOfRowsAtOnce) {
   Rng rng(3);
   const Packed packed(40, 5, RandomFloats(200, Floats::kSmooth, &rng),
