@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
+#include <utility>
 #include <vector>
 
 #include "base/no_throw.h"
@@ -225,6 +227,12 @@ class InsertJob {
   void GroupByPartition() {
     const std::size_t num_rows = coded_.partitions.size();
     const std::size_t code_len = index_.layout.code_len();
+    ordinals_.resize(num_rows);
+    if (std::is_sorted(coded_.partitions.begin(), coded_.partitions.end())) {  // One row, say.
+      grouped_ = std::move(coded_);
+      std::iota(ordinals_.begin(), ordinals_.end(), report_.first_ordinal);
+      return;
+    }
     std::vector<std::uint64_t> order(num_rows);
     for (std::size_t i = 0; i < num_rows; ++i) {
       order[i] = std::uint64_t{coded_.partitions[i]} << 32U | i;
@@ -233,7 +241,6 @@ class InsertJob {
     grouped_.partitions.resize(num_rows);
     grouped_.codes.resize(coded_.codes.size());
     grouped_.terms.resize(coded_.terms.size());
-    ordinals_.resize(num_rows);
     for (std::size_t to = 0; to < num_rows; ++to) {
       const auto from = static_cast<std::uint32_t>(order[to]);
       grouped_.partitions[to] = coded_.partitions[from];

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <vector>
 
 #include "simd/dispatch.h"
 
@@ -64,18 +63,18 @@ void Assign(const IvfPqModel::Data& model, const simd::StridedRows& rows,
   }
 }
 
-void ComputeVectorTerms(const IvfPqModel::Data& model, std::size_t n, const EncodedRows& out) {
+/// `decoded` has room for a vector.
+void ComputeVectorTerms(const IvfPqModel::Data& model, std::size_t n, float* decoded,
+                        const EncodedRows& out) {
   const ProductQuantizer::Data& pq = model.pq.data();
   const std::size_t code_len = model.pq.code_len();
   const VectorView centroids = model.ivf.centroids();
-  std::vector<float> decoded(pq.dim);
   WithCopy(pq.sub_dim(), [&](const auto& copy) {
     for (std::size_t i = 0; i < n; ++i) {
       const std::uint8_t* code = out.codes + i * code_len;
-      pq.num_bits == 8 ? Decode<8>(pq, code, copy, decoded.data())
-                       : Decode<4>(pq, code, copy, decoded.data());
-      out.vector_terms[i] = simd::Active().residual_term(
-          decoded.data(), centroids.row(out.partitions[i]), decoded.size());
+      pq.num_bits == 8 ? Decode<8>(pq, code, copy, decoded) : Decode<4>(pq, code, copy, decoded);
+      out.vector_terms[i] =
+          simd::Active().residual_term(decoded, centroids.row(out.partitions[i]), pq.dim);
     }
   });
 }
@@ -92,18 +91,14 @@ void SubtractCentroids(VectorView centroids, const std::uint32_t* partitions, st
   }
 }
 
-void EncodeRows(const IvfPqModel::Data& model, const float* rows, std::size_t n,
-                const EncodedRows& out) {
+void EncodeRows(const IvfPqModel::Data& model, float* rows, std::size_t n, const EncodedRows& out) {
   assert(n <= kEncodeRows);
   const simd::Kernels& kernels = simd::Active();
   const ProductQuantizer::Data& pq = model.pq.data();
   Assign(model, {rows, n, pq.dim}, out.partitions);
 
-  std::vector<float> residuals;
   if (model.residual) {
-    residuals.assign(rows, rows + n * pq.dim);
-    SubtractCentroids(model.ivf.centroids(), out.partitions, n, residuals.data());
-    rows = residuals.data();
+    SubtractCentroids(model.ivf.centroids(), out.partitions, n, rows);
   }
   std::uint32_t codewords[kEncodeRows];
   for (std::size_t m = 0; m < pq.num_sub_vectors; ++m) {
@@ -112,7 +107,7 @@ void EncodeRows(const IvfPqModel::Data& model, const float* rows, std::size_t n,
     PutCodes(model.pq, m, codewords, n, out.codes);
   }
   if (model.residual) {
-    ComputeVectorTerms(model, n, out);
+    ComputeVectorTerms(model, n, rows, out);
   }
 }
 
