@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "fma_peak.h"
+#include "model/screen.h"
 #include "simd/dispatch.h"
 
 namespace forebay::bench {
@@ -91,6 +92,27 @@ void Nearest(State& state, const Kernels& kernels, std::size_t dim, std::size_t 
   FmaPeakOf(kernels);  // Measured outside the loop.
   for ([[maybe_unused]] auto iteration : state) {
     kernels.nearest(packed.view, {rows.data(), batch, dim}, indexes.data(), nullptr);
+    benchmark::DoNotOptimize(indexes.data());
+    benchmark::ClobberMemory();
+  }
+  CountOperations(state, kernels, 2 * dim * num_packed * batch);
+}
+
+void NearestScreened(State& state, const Kernels& kernels, std::size_t dim, std::size_t num_packed,
+                     std::size_t batch) {
+  const Packed packed(num_packed, dim);
+  std::vector<float> by_row(num_packed * dim);
+  for (std::size_t i = 0; i < by_row.size(); ++i) {
+    by_row[i] =
+        packed.data[(i / dim / kPackLanes * dim + i % dim) * kPackLanes + i / dim % kPackLanes];
+  }
+  const auto screen = model::ScreenedMatrix::Make({by_row.data(), num_packed, dim}, packed.view);
+  const auto rows = RandomFloats(batch * dim);
+  std::vector<std::uint32_t> indexes(batch);
+  FmaPeakOf(kernels);  // Measured outside the loop.
+  for ([[maybe_unused]] auto iteration : state) {
+    kernels.nearest_screened(packed.view, screen->view(), {rows.data(), batch, dim},
+                             indexes.data());
     benchmark::DoNotOptimize(indexes.data());
     benchmark::ClobberMemory();
   }
@@ -262,6 +284,13 @@ void RegisterDense(const Kernels& kernels) {
           [&kernels, dim = dim, num_packed = num_packed, batch](State& state) {
             Nearest(state, kernels, dim, num_packed, batch);
           });
+    }
+    for (const std::size_t batch : Sizes{1, 3, 8, 64, 1024}) {
+      Register(fmt::format("nearest_screened/{}/dim:{}/packed:{}/batch:{}", kernels.name, dim,
+                           num_packed, batch),
+               [&kernels, dim = dim, num_packed = num_packed, batch](State& state) {
+                 NearestScreened(state, kernels, dim, num_packed, batch);
+               });
     }
     for (const bool l2 : {true, false}) {
       for (const std::size_t num_rows : Sizes{1, 64}) {

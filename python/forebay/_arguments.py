@@ -31,7 +31,7 @@ PositionsLike: TypeAlias = Sequence[int] | AnyArray
 FilterLike: TypeAlias = Sequence[bool] | Sequence[int] | AnyArray
 
 MAX_POSITION = 2**63 - 1
-_MAX_COUNT = 2**31 - 1
+MAX_COUNT = 2**31 - 1
 
 
 def type_name(value: object) -> str:
@@ -90,8 +90,10 @@ def file_path(path: str | os.PathLike[str]) -> str:
     return text
 
 
-def count(name: str, value: SupportsIndex, at_least: int = 0, at_most: int = _MAX_COUNT) -> int:
+def count(name: str, value: SupportsIndex, at_least: int = 0, at_most: int = MAX_COUNT) -> int:
     """A whole number within bounds."""
+    if type(value) is int and at_least <= value <= at_most:
+        return value  # What nearly always comes: no time for more.
     wrong_type = InvalidTypeError(f"{name} must be an integer; got {value!r}")
     if isinstance(value, (bool, np.bool_)):
         raise wrong_type
@@ -241,6 +243,9 @@ def positions_of(given: SupportsIndex | PositionsLike | None, num_rows: int) -> 
     """As forebay._core takes it: None, the first position, or one for each row."""
     if given is None:
         return None
-    if isinstance(given, SupportsIndex) and not isinstance(given, np.ndarray):
+    # The protocol is looked at last, as that takes longer than the insert of a row.
+    if type(given) is int or (
+        not isinstance(given, np.ndarray) and isinstance(given, SupportsIndex)
+    ):
         return count("row_positions", given, at_most=MAX_POSITION)
     return checked_positions("row_positions", given, num_rows)

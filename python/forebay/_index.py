@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -11,6 +12,7 @@ from typing import (
     SupportsFloat,
     SupportsIndex,
     TypeAlias,
+    TypeGuard,
     TypeVar,
 )
 
@@ -19,6 +21,7 @@ import numpy.typing as npt
 
 from forebay import _core
 from forebay._arguments import (
+    MAX_COUNT,
     MAX_POSITION,
     FilterLike,
     PositionsLike,
@@ -161,6 +164,18 @@ class Index:
         FailedPreconditionError
             Another thread is inserting.
         """
+        # Rows often come one by one, and then it counts what is done around them. What is not
+        # exactly so takes the long way, and so do all mistakes.
+        if (
+            type(vectors) is np.ndarray
+            and vectors.dtype is _FLOAT32
+            and column is None
+            and (row_positions is None or _is_count(row_positions, 0, MAX_POSITION))
+            and _is_count(num_threads, 1, MAX_COUNT)
+        ):
+            counts = self._native.insert_array(vectors, row_positions, num_threads)
+            if counts is not None:
+                return _report(*counts)
         rows = self._as_rows("vectors", vectors, column)
         return self._insert([rows], [row_positions], num_threads)
 
@@ -230,10 +245,7 @@ class Index:
             positions_of(given, batch.num_rows)
             for batch, given in zip(rows, row_positions, strict=True)
         ]
-        report = self._native.insert(rows, positions, count("num_threads", num_threads, 1))
-        return InsertReport(
-            report.num_inserted, report.num_skipped, report.num_dropped, report.num_filled
-        )
+        return _report(*self._native.insert(rows, positions, count("num_threads", num_threads, 1)))
 
     # --- Searching -------------------------------------------------------------------------
 
@@ -475,6 +487,17 @@ class Index:
 
     def __reduce__(self) -> NoReturn:
         _refuse("pickled")
+
+
+_FLOAT32 = np.dtype(np.float32)
+
+#: Reports do not change, and nearly all that come one after the other are the same.
+_report = lru_cache(maxsize=64)(InsertReport)
+
+
+def _is_count(value: object, at_least: int, at_most: int) -> TypeGuard[int]:
+    """Whether it is exactly an int, within bounds."""
+    return type(value) is int and at_least <= value <= at_most
 
 
 _Item = TypeVar("_Item")

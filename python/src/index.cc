@@ -56,8 +56,18 @@ OnBadVectors ParseOnBadVectors(const std::string& name) {
   return OnBadVectors::kError;
 }
 
+/// num_inserted, num_skipped, num_dropped and num_filled of an insert.
+using InsertCounts = std::tuple<std::size_t, std::size_t, std::size_t, std::size_t>;
+
+InsertCounts InsertParts(CountedIndex& self, std::span<const InsertPart> parts,
+                         std::size_t num_threads) {
+  const ReleaseGil released;
+  const InsertReport report = self.Insert(parts, num_threads);
+  return {report.num_inserted, report.num_skipped, report.num_dropped, report.num_filled};
+}
+
 /// `positions[i]` belongs to `vectors[i]`: None, an int, or an array of uint64.
-InsertReport Insert(CountedIndex& self, const std::vector<const Vectors*>& vectors,
+InsertCounts Insert(CountedIndex& self, const std::vector<const Vectors*>& vectors,
                     const std::vector<nb::object>& positions, std::size_t num_threads) {
   std::vector<InsertPart> parts;
   std::vector<Words> arrays;  // Keeps the memory of the spans.
@@ -71,8 +81,23 @@ InsertReport Insert(CountedIndex& self, const std::vector<const Vectors*>& vecto
     }
     parts.push_back(part);
   }
-  const ReleaseGil released;
-  return self.Insert(parts, num_threads);
+  return InsertParts(self, parts, num_threads);
+}
+
+/// Inserts an array from `first` on, without an object for it and its parts. None, nothing done,
+/// unless it is aligned, C-contiguous float32 of the model's dimension.
+std::optional<InsertCounts> InsertArray(CountedIndex& self, nb::handle array,
+                                        std::optional<std::uint64_t> first,
+                                        std::size_t num_threads) {
+  FloatRows rows;
+  if (!nb::try_cast(array, rows, /*convert=*/false) ||
+      rows.shape(1) != self.index().model().dim() ||
+      reinterpret_cast<std::uintptr_t>(rows.data()) % alignof(float) != 0) {
+    return std::nullopt;
+  }
+  const Vectors vectors(std::move(rows));
+  const InsertPart part{.vectors = &vectors, .first = first};
+  return InsertParts(self, {&part, 1}, num_threads);
 }
 
 /// What a search found, and how many rows were asked for.
@@ -207,18 +232,9 @@ void BindFoundRows(nb::module_& module) {
   nb::class_<FoundRows>(module, "FoundRows").def("padded", &Padded).def("columns", &Columns);
 }
 
-void BindInsertReport(nb::module_& module) {
-  nb::class_<InsertReport>(module, "InsertReport")
-      .def_ro("num_inserted", &InsertReport::num_inserted)
-      .def_ro("num_skipped", &InsertReport::num_skipped)
-      .def_ro("num_dropped", &InsertReport::num_dropped)
-      .def_ro("num_filled", &InsertReport::num_filled);
-}
-
 }  // namespace
 
 void BindIndex(nb::module_& module) {
-  BindInsertReport(module);
   BindFoundRows(module);
   BindArrowBatch(module);
   nb::class_<CountedIndex>(module, "Index", "IvfPqMemIndex, with the raw vectors beside it.")
@@ -235,6 +251,7 @@ void BindIndex(nb::module_& module) {
           "model"_a, nb::kw_only(), "keep_vectors"_a, "capacity"_a, "on_bad_vectors"_a,
           "fill_value"_a)
       .def("insert", &Insert, "vectors"_a, "positions"_a, "num_threads"_a)
+      .def("insert_array", &InsertArray, "array"_a, "first"_a.none(), "num_threads"_a)
       .def("search", &Search, "queries"_a, "k"_a, "nprobes"_a, "refine_factor"_a,
            "filter_mask"_a.none(), "filter_mask_size"_a, "filter_positions"_a.none(),
            "max_row_position"_a.none(), "distance_lower"_a, "distance_upper"_a, "num_threads"_a)

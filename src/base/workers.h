@@ -1,4 +1,5 @@
-// Workers: a number of threads that share the tasks of one loop.
+// Workers: a number of threads that share the tasks of one loop: the calling one, and others of the
+// process's pool, as far as they have time.
 //
 // Thread safety: one caller at a time.
 //
@@ -6,7 +7,7 @@
 //   1. ForEach returns when every task has run, or one has thrown (the first exception is then
 //      thrown again, and tasks not yet begun are left out), so tasks may borrow from the caller.
 //   2. Which thread runs a task is not fixed. Results must not depend on it.
-//   3. A thread that cannot be started is done without: the caller's own is always there.
+//   3. A thread that does not come is done without: the caller's own is always there.
 #pragma once
 
 #include <algorithm>
@@ -14,9 +15,8 @@
 #include <cstddef>
 #include <exception>
 #include <mutex>
-#include <system_error>
-#include <thread>
-#include <vector>
+
+#include "base/thread_pool.h"
 
 namespace forebay {
 
@@ -42,11 +42,7 @@ class Workers {
         error = error ? error : std::current_exception();
       }
     };
-    {
-      std::vector<std::jthread> others;  // Joined at the end of this block.
-      StartThreads(std::min(num_threads_, num_tasks), run, &others);
-      run();
-    }
+    RunTogether(std::min(num_threads_, num_tasks), run);
     if (error) {
       std::rethrow_exception(error);
     }
@@ -60,15 +56,20 @@ class Workers {
   }
 
  private:
+  /// Runs run() in this thread, and at the same time in up to num_threads - 1 others.
   template <typename Run>
-  static void StartThreads(std::size_t wanted, const Run& run, std::vector<std::jthread>* threads) {
-    try {
-      for (std::size_t i = 1; i < wanted; ++i) {
-        threads->emplace_back(run);
-      }
-    } catch (const std::system_error&) {
-      // Out of threads: the tasks take longer.
+  static void RunTogether(std::size_t num_threads, const Run& run) {
+    if (num_threads <= 1) {
+      run();
+      return;
     }
+    ThreadPool& pool = ThreadPool::Shared();
+    ThreadPool::Job job{.run = [](const void* context) { (*static_cast<const Run*>(context))(); },
+                        .context = &run,
+                        .openings = num_threads - 1};
+    pool.Offer(&job);
+    run();
+    pool.Withdraw(&job);
   }
 
   std::size_t num_threads_;

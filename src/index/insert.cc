@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
+#include <utility>
 #include <vector>
 
 #include "base/no_throw.h"
@@ -143,12 +145,14 @@ class InsertJob {
     }
     rows_.vectors.reserve(num_rows);
     rows_.positions.reserve(num_rows);
+    // One batch without positions of its own has none twice.
+    const bool may_repeat = batches_.size() != 1 || !batches_[0].row_positions.empty();
     PositionSet in_this_call;
-    in_this_call.Reserve(num_pages);
+    in_this_call.Reserve(may_repeat ? num_pages : 0);
     for (const VectorBatch& batch : batches_) {
       for (std::size_t i = 0; i < batch.vectors.num_rows; ++i) {
         const std::uint64_t position = PositionOf(batch, i);
-        if (!in_this_call.Insert(position)) {
+        if (may_repeat && !in_this_call.Insert(position)) {
           return InBatch(batch, Status::InvalidArgument(fmt::format(
                                     "row position {} comes twice in one insert; give each row its "
                                     "own",
@@ -223,6 +227,12 @@ class InsertJob {
   void GroupByPartition() {
     const std::size_t num_rows = coded_.partitions.size();
     const std::size_t code_len = index_.layout().code_len();
+    ordinals_.resize(num_rows);
+    if (std::is_sorted(coded_.partitions.begin(), coded_.partitions.end())) {  // One row, say.
+      grouped_ = std::move(coded_);
+      std::iota(ordinals_.begin(), ordinals_.end(), report_.first_ordinal);
+      return;
+    }
     std::vector<std::uint64_t> order(num_rows);
     for (std::size_t i = 0; i < num_rows; ++i) {
       order[i] = std::uint64_t{coded_.partitions[i]} << 32U | i;
@@ -231,7 +241,6 @@ class InsertJob {
     grouped_.partitions.resize(num_rows);
     grouped_.codes.resize(coded_.codes.size());
     grouped_.terms.resize(coded_.terms.size());
-    ordinals_.resize(num_rows);
     for (std::size_t to = 0; to < num_rows; ++to) {
       const auto from = static_cast<std::uint32_t>(order[to]);
       grouped_.partitions[to] = coded_.partitions[from];

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <vector>
 
 #include "simd/dispatch.h"
 
@@ -13,33 +12,71 @@ namespace {
 void PutCodes(const ProductQuantizer& pq, std::size_t m, const std::uint32_t* codewords,
               std::size_t n, std::uint8_t* codes) {
   const std::size_t code_len = pq.code_len();
-  for (std::size_t i = 0; i < n; ++i) {
-    const auto code = static_cast<std::uint8_t>(codewords[i]);
-    if (pq.num_bits() == 8) {
-      codes[i * code_len + m] = code;
-    } else {
-      std::uint8_t& byte = codes[i * code_len + m / 2];
-      byte = m % 2 == 0 ? code : static_cast<std::uint8_t>(byte | code << 4U);
+  const bool packed = pq.num_bits() == 4;
+  std::uint8_t* bytes = codes + (packed ? m / 2 : m);
+  if (packed && m % 2 != 0) {
+    for (std::size_t i = 0; i < n; ++i) {
+      bytes[i * code_len] = static_cast<std::uint8_t>(bytes[i * code_len] | codewords[i] << 4U);
+    }
+  } else {
+    for (std::size_t i = 0; i < n; ++i) {
+      bytes[i * code_len] = static_cast<std::uint8_t>(codewords[i]);
     }
   }
 }
 
-/// The vector that a code stands for.
-void Decode(const ProductQuantizer::Data& pq, const std::uint8_t* code, float* out) {
+/// The vector that a code stands for; 8-bit codes are their own codewords.
+template <unsigned kBits, typename Copy>
+void Decode(const ProductQuantizer::Data& pq, const std::uint8_t* code, const Copy& copy,
+            float* out) {
+  const float* codewords = pq.codebook.data();
+  const std::size_t sub_dim = pq.sub_dim();
   for (std::size_t m = 0; m < pq.num_sub_vectors; ++m) {
-    const unsigned codeword = pq.num_bits == 8 ? code[m] : (code[m / 2] >> (m % 2 * 4)) & 15U;
-    out = std::copy_n(pq.codewords(m).row(codeword), pq.sub_dim(), out);
+    const unsigned codeword = kBits == 8 ? code[m] : (code[m / 2] >> (m % 2 * 4)) & 15U;
+    copy(codewords + codeword * sub_dim, out);
+    codewords += sub_dim << kBits;
+    out += sub_dim;
   }
 }
 
-void ComputeVectorTerms(const IvfPqModel::Data& model, std::size_t n, const EncodedRows& out) {
-  const ProductQuantizer& pq = model.pq;
-  std::vector<float> decoded(pq.dim());
-  for (std::size_t i = 0; i < n; ++i) {
-    Decode(pq.data(), out.codes + i * pq.code_len(), decoded.data());
-    out.vector_terms[i] = simd::Active().residual_term(
-        decoded.data(), model.ivf.centroids().row(out.partitions[i]), decoded.size());
+/// Calls body(copy), copy(from, to) being one for sub-vectors of this length: where that is small
+/// and known, it is an instruction or two.
+template <typename Body>
+void WithCopy(std::size_t sub_dim, const Body& body) {
+  switch (sub_dim) {
+    case 2:
+      return body([](const float* from, float* to) { std::copy_n(from, 2, to); });
+    case 4:
+      return body([](const float* from, float* to) { std::copy_n(from, 4, to); });
+    default:
+      return body([sub_dim](const float* from, float* to) { std::copy_n(from, sub_dim, to); });
   }
+}
+
+void Assign(const IvfPqModel::Data& model, const simd::StridedRows& rows,
+            std::uint32_t* partitions) {
+  const simd::PackedRows centroids = model.packed_centroids.view();
+  if (model.screened_centroids) {
+    simd::Active().nearest_screened(centroids, model.screened_centroids->view(), rows, partitions);
+  } else {
+    simd::Active().nearest(centroids, rows, partitions, nullptr);
+  }
+}
+
+/// `decoded` has room for a vector.
+void ComputeVectorTerms(const IvfPqModel::Data& model, std::size_t n, float* decoded,
+                        const EncodedRows& out) {
+  const ProductQuantizer::Data& pq = model.pq.data();
+  const std::size_t code_len = model.pq.code_len();
+  const VectorView centroids = model.ivf.centroids();
+  WithCopy(pq.sub_dim(), [&](const auto& copy) {
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::uint8_t* code = out.codes + i * code_len;
+      pq.num_bits == 8 ? Decode<8>(pq, code, copy, decoded) : Decode<4>(pq, code, copy, decoded);
+      out.vector_terms[i] =
+          simd::Active().residual_term(decoded, centroids.row(out.partitions[i]), pq.dim);
+    }
+  });
 }
 
 }  // namespace
@@ -54,18 +91,14 @@ void SubtractCentroids(VectorView centroids, const std::uint32_t* partitions, st
   }
 }
 
-void EncodeRows(const IvfPqModel::Data& model, const float* rows, std::size_t n,
-                const EncodedRows& out) {
+void EncodeRows(const IvfPqModel::Data& model, float* rows, std::size_t n, const EncodedRows& out) {
   assert(n <= kEncodeRows);
   const simd::Kernels& kernels = simd::Active();
   const ProductQuantizer::Data& pq = model.pq.data();
-  kernels.nearest(model.packed_centroids.view(), {rows, n, pq.dim}, out.partitions, nullptr);
+  Assign(model, {rows, n, pq.dim}, out.partitions);
 
-  std::vector<float> residuals;
   if (model.residual) {
-    residuals.assign(rows, rows + n * pq.dim);
-    SubtractCentroids(model.ivf.centroids(), out.partitions, n, residuals.data());
-    rows = residuals.data();
+    SubtractCentroids(model.ivf.centroids(), out.partitions, n, rows);
   }
   std::uint32_t codewords[kEncodeRows];
   for (std::size_t m = 0; m < pq.num_sub_vectors; ++m) {
@@ -74,7 +107,7 @@ void EncodeRows(const IvfPqModel::Data& model, const float* rows, std::size_t n,
     PutCodes(model.pq, m, codewords, n, out.codes);
   }
   if (model.residual) {
-    ComputeVectorTerms(model, n, out);
+    ComputeVectorTerms(model, n, rows, out);
   }
 }
 

@@ -21,9 +21,8 @@ struct EncodedRows {
 /// Rows that EncodeRows takes at once, so that its scratch memory stays in the cache.
 inline constexpr std::size_t kEncodeRows = 256;
 
-/// Encodes n <= kEncodeRows prepared rows [n][dim]. Throws std::bad_alloc.
-void EncodeRows(const IvfPqModel::Data& model, const float* rows, std::size_t n,
-                const EncodedRows& out);
+/// Encodes n <= kEncodeRows prepared rows [n][dim], whose memory is used for what comes in between.
+void EncodeRows(const IvfPqModel::Data& model, float* rows, std::size_t n, const EncodedRows& out);
 
 /// Replaces each of n rows by what is left of it after its centroid.
 void SubtractCentroids(VectorView centroids, const std::uint32_t* partitions, std::size_t n,

@@ -74,12 +74,15 @@ Result<IvfPqModel> IvfPqModel::Create(Metric metric, IvfModel ivf, ProductQuanti
       packed_codebook.push_back(
           model::PackedMatrix::Pack(pq.data().codewords(m), model::Bias::kNearest));
     }
+    auto packed_centroids = model::PackedMatrix::Pack(ivf.centroids(), bias);
+    auto screened_centroids = model::ScreenedMatrix::Make(ivf.centroids(), packed_centroids.view());
     auto data = std::make_shared<Data>(
         Data{.metric = metric,
              .residual = residual,
              .ivf = ivf,
              .pq = pq,
-             .packed_centroids = model::PackedMatrix::Pack(ivf.centroids(), bias),
+             .packed_centroids = std::move(packed_centroids),
+             .screened_centroids = std::move(screened_centroids),
              .packed_codebook = std::move(packed_codebook),
              .max_vector_term =
                  residual ? MaxVectorTerms(ivf, max_squared_norm) : std::vector<float>()});

@@ -5,10 +5,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "forebay/model.h"
 #include "model/packed_matrix.h"
+#include "model/screen.h"
 
 namespace forebay {
 
@@ -39,6 +41,7 @@ struct IvfPqModel::Data {
   ProductQuantizer pq;
   std::uint64_t fingerprint = 0;
   model::PackedMatrix packed_centroids;
+  std::optional<model::ScreenedMatrix> screened_centroids;
   std::vector<model::PackedMatrix> packed_codebook;  // One for each sub-vector.
   /// For residual models, what no vector term of a partition can exceed in magnitude.
   std::vector<float> max_vector_term;

@@ -6,6 +6,7 @@
 #include "simd/kernels.h"
 #include "simd/reduce_tree.inl.h"
 #include "simd/scan.inl.h"
+#include "simd/screen.inl.h"
 #include "simd/select.inl.h"
 
 namespace forebay::simd {
@@ -24,6 +25,7 @@ struct V {
     __m256i low;
     __m256i high;
   };
+  static constexpr std::size_t kShortVectors = 1;
 
   static Floats Zero() { return Set(0); }
   static Floats Set(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
@@ -112,6 +114,41 @@ struct V {
     return static_cast<std::uint32_t>(_mm_cvtsi128_si32(min));
   }
   static float ReduceTree(Floats v) { return ReduceTree8(_mm256_add_ps(v.low, v.high)); }
+  static Ints SetInts(std::int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
+  static void StoreInts(std::int32_t* p, Ints v) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v.low);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 8), v.high);
+  }
+  static std::uint32_t FirstEqual(Floats a, Floats b) {
+    const int low = _mm256_movemask_ps(_mm256_cmp_ps(a.low, b.low, _CMP_EQ_OQ));
+    const int high = _mm256_movemask_ps(_mm256_cmp_ps(a.high, b.high, _CMP_EQ_OQ));
+    const auto equal = static_cast<std::uint32_t>(low | high << 8);
+    return static_cast<std::uint32_t>(__builtin_ctz(equal | 1U << kPackLanes)) % kPackLanes;
+  }
+  static Ints LoadInts(const std::int32_t* p) {
+    return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
+            _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 8))};
+  }
+  static Ints MultiplyAddPairs(Ints a, Ints b, Ints acc) {
+    return {_mm256_add_epi32(_mm256_madd_epi16(a.low, b.low), acc.low),
+            _mm256_add_epi32(_mm256_madd_epi16(a.high, b.high), acc.high)};
+  }
+  static Floats ToFloats(Ints v) { return {_mm256_cvtepi32_ps(v.low), _mm256_cvtepi32_ps(v.high)}; }
+  static Floats Min(Floats a, Floats b) {
+    return {_mm256_min_ps(a.low, b.low), _mm256_min_ps(a.high, b.high)};
+  }
+  static void StoreWords(std::int16_t* p, Floats v) {
+    // Packing works within 128 bits, so the numbers 4 .. 7 and 8 .. 11 change places.
+    const __m256i words = _mm256_packs_epi32(_mm256_cvtps_epi32(v.low), _mm256_cvtps_epi32(v.high));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute4x64_epi64(words, 0xd8));
+  }
+  static Floats SelectEqual(Ints v, std::uint32_t n, Floats a, Floats b) {
+    const __m256i wanted = _mm256_set1_epi32(static_cast<int>(n));
+    const __m256i low = _mm256_cmpeq_epi32(v.low, wanted);
+    const __m256i high = _mm256_cmpeq_epi32(v.high, wanted);
+    return {_mm256_blendv_ps(b.low, a.low, _mm256_castsi256_ps(low)),
+            _mm256_blendv_ps(b.high, a.high, _mm256_castsi256_ps(high))};
+  }
   static std::uint16_t NotGreater(Floats a, Floats b) {
     const int low = _mm256_movemask_ps(_mm256_cmp_ps(a.low, b.low, _CMP_NGT_UQ));
     const int high = _mm256_movemask_ps(_mm256_cmp_ps(a.high, b.high, _CMP_NGT_UQ));
@@ -222,11 +259,14 @@ struct Entries {
   }
 };
 
+constexpr auto kNearest = Nearest<V, Tile<6, 1>, Tile<2, 2>, Tile<1, 4>>;
+
 }  // namespace
 
 const Kernels kAvx2Kernels = {
     .name = "avx2",
-    .nearest = Nearest<V, Tile<6, 1>, Tile<2, 2>, Tile<1, 4>>,
+    .nearest = kNearest,
+    .nearest_screened = NearestScreened<V, kNearest, Tile<4, 1>, Tile<2, 2>, Tile<1, 4>>,
     .packed_l2 = PackedDistances<V, true, Tile<2, 2>, Tile<1, 4>>,
     .packed_dot = PackedDistances<V, false, Tile<2, 2>, Tile<1, 4>>,
     .l2 = L2<V>,

@@ -9,6 +9,7 @@
 #include "simd/kernels.h"
 #include "simd/reduce_tree.inl.h"
 #include "simd/scan.inl.h"
+#include "simd/screen.inl.h"
 #include "simd/select.inl.h"
 
 namespace forebay::simd {
@@ -18,6 +19,7 @@ namespace {
 struct V {
   using Floats = __m512;
   using Ints = __m512i;
+  static constexpr std::size_t kShortVectors = 4;
 
   static Floats Zero() { return _mm512_setzero_ps(); }
   static Floats Set(float x) { return _mm512_set1_ps(x); }
@@ -41,7 +43,7 @@ struct V {
   }
   static void KeepGreater(Floats scores, Ints indexes, Floats* best, Ints* best_indexes) {
     const __mmask16 greater = _mm512_cmp_ps_mask(scores, *best, _CMP_GT_OQ);
-    *best = _mm512_mask_mov_ps(*best, greater, scores);
+    *best = _mm512_max_ps(scores, *best);  // The second of equals, and if one is not a number.
     *best_indexes = _mm512_mask_mov_epi32(*best_indexes, greater, indexes);
   }
   static Floats Mul(Floats a, Floats b) { return _mm512_mul_ps(a, b); }
@@ -61,6 +63,25 @@ struct V {
   }
   static float ReduceTree(Floats v) {
     return ReduceTree8(_mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1)));
+  }
+  static Ints SetInts(std::int32_t x) { return _mm512_set1_epi32(x); }
+  static void StoreInts(std::int32_t* p, Ints v) { _mm512_storeu_si512(p, v); }
+  static std::uint32_t FirstEqual(Floats a, Floats b) {
+    const std::uint32_t equal = _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ);
+    return static_cast<std::uint32_t>(__builtin_ctz(equal | 1U << kPackLanes)) % kPackLanes;
+  }
+  static Ints LoadInts(const std::int32_t* p) { return _mm512_loadu_si512(p); }
+  static Ints MultiplyAddPairs(Ints a, Ints b, Ints acc) {
+    return _mm512_add_epi32(_mm512_madd_epi16(a, b), acc);
+  }
+  static Floats ToFloats(Ints v) { return _mm512_cvtepi32_ps(v); }
+  static Floats Min(Floats a, Floats b) { return _mm512_min_ps(a, b); }
+  static void StoreWords(std::int16_t* p, Floats v) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                        _mm512_cvtsepi32_epi16(_mm512_cvtps_epi32(v)));
+  }
+  static Floats SelectEqual(Ints v, std::uint32_t n, Floats a, Floats b) {
+    return _mm512_mask_mov_ps(b, _mm512_cmpeq_epi32_mask(v, SetInts(static_cast<int>(n))), a);
   }
   static std::uint16_t NotGreater(Floats a, Floats b) {
     return _mm512_cmp_ps_mask(a, b, _CMP_NGT_UQ);
@@ -173,12 +194,16 @@ inline std::uint64_t TestBits512(const BitSet& bits, const std::uint32_t* number
   return found;
 }
 
+constexpr auto kNearest = Nearest<V, Tile<8, 2>, Tile<4, 4>, Tile<2, 4>, Tile<1, 8>>;
+
 /// ByteLanes is B, or B with better lookups; Entries looks up 8-bit codes.
 template <typename ByteLanes, typename Entries>
 constexpr Kernels Avx512Kernels(const char* name) {
   return {
       .name = name,
-      .nearest = Nearest<V, Tile<8, 2>, Tile<4, 4>, Tile<2, 4>, Tile<1, 8>>,
+      .nearest = kNearest,
+      .nearest_screened =
+          NearestScreened<V, kNearest, Tile<8, 2>, Tile<4, 4>, Tile<2, 4>, Tile<1, 8>>,
       .packed_l2 = PackedDistances<V, true, Tile<4, 4>, Tile<1, 8>>,
       .packed_dot = PackedDistances<V, false, Tile<4, 4>, Tile<1, 8>>,
       .l2 = L2<V>,

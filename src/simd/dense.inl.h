@@ -8,10 +8,14 @@
 //   LoadFirst(n, p)                        reads n floats; the other lanes are 0
 //   LaneNumbers() AddInts(v, n) KeepGreater(scores, indexes, best_scores, best_indexes)
 //   ArgMax(scores, indexes, &score)        greatest score, lowest index on ties
+//   FirstEqual(a, b)                       the first lane in which they are equal; 0: there is none
+//   SetInts(x) StoreInts(p, v)             32-bit lanes
+//   kShortVectors                          registers of rows that share a value in ShortRowsTile
 //   ReduceTree(v)                          lane i with i + 8, then + 4, + 2, + 1
 #pragma once
 
 #include "simd/kernels.h"
+#include "simd/unroll.inl.h"
 
 namespace forebay::simd {
 namespace {
@@ -84,6 +88,89 @@ struct NearestTile {
   }
 };
 
+/// For rows so short that choosing among scores costs as much as making them: here lanes are rows,
+/// so that a group's 16 scores of a row are cut to the greatest by one operation each. Which one
+/// that was is asked once, of the best group, where lanes are packed rows again.
+template <typename V, std::size_t kDim, std::size_t kVectors>
+struct ShortRowsTile {
+  static constexpr std::size_t kRows = kVectors * kPackLanes;
+
+  typename V::Floats x[kDim][kVectors];
+  typename V::Floats best[kVectors];
+  typename V::Ints best_group[kVectors];
+
+  ShortRowsTile(const float* rows, std::size_t stride) {
+    float columns[kDim][kRows];
+    for (std::size_t r = 0; r < kRows; ++r) {
+      for (std::size_t d = 0; d < kDim; ++d) {
+        columns[d][r] = rows[r * stride + d];
+      }
+    }
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      for (std::size_t d = 0; d < kDim; ++d) {
+        x[d][v] = V::Load(columns[d] + v * kPackLanes);
+      }
+      best[v] = V::Set(-__builtin_inff());
+      best_group[v] = V::SetInts(0);
+    }
+  }
+
+  [[gnu::always_inline]] void Score(const PackedRows& packed, std::size_t group) {
+    const float* data = packed.data + group * kDim * kPackLanes;
+    const float* biases = packed.biases + group * kPackLanes;
+    typename V::Floats greatest[kVectors];
+    for (auto& g : greatest) {
+      g = V::Set(-__builtin_inff());
+    }
+    for (std::size_t lane = 0; lane < kPackLanes; ++lane) {
+      for (std::size_t v = 0; v < kVectors; ++v) {
+        auto sum = V::Set(biases[lane]);
+        for (std::size_t d = 0; d < kDim; ++d) {
+          sum = V::Fma(x[d][v], V::Set(data[d * kPackLanes + lane]), sum);
+        }
+        greatest[v] = V::Max(sum, greatest[v]);
+      }
+    }
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      V::KeepGreater(greatest[v], V::SetInts(static_cast<std::int32_t>(group)), &best[v],
+                     &best_group[v]);
+    }
+  }
+
+  /// The place of `score` among the packed rows of a group.
+  static std::uint32_t Find(const PackedRows& packed, std::size_t group, const float* row,
+                            float score) {
+    const float* data = packed.data + group * kDim * kPackLanes;
+    auto sums = V::Load(packed.biases + group * kPackLanes);
+    for (std::size_t d = 0; d < kDim; ++d) {
+      sums = V::Fma(V::Set(row[d]), V::Load(data + d * kPackLanes), sums);
+    }
+    return V::FirstEqual(sums, V::Set(score));
+  }
+
+  static void Run(const PackedRows& packed, const float* rows, std::size_t stride,
+                  std::uint32_t* indexes, float* scores) {
+    ShortRowsTile tile(rows, stride);
+    for (std::size_t group = 0; group < packed.num_groups(); ++group) {
+      tile.Score(packed, group);
+    }
+    float best_scores[kRows];
+    std::int32_t best_groups[kRows];
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      V::Store(best_scores + v * kPackLanes, tile.best[v]);
+      V::StoreInts(best_groups + v * kPackLanes, tile.best_group[v]);
+    }
+    for (std::size_t r = 0; r < kRows; ++r) {
+      const auto group = static_cast<std::size_t>(best_groups[r]);
+      const std::size_t lane = Find(packed, group, rows + r * stride, best_scores[r]);
+      indexes[r] = static_cast<std::uint32_t>(group * kPackLanes + lane);
+      if (scores != nullptr) {
+        scores[r] = best_scores[r] + 0.0F;  // Both zeros become +0.
+      }
+    }
+  }
+};
+
 /// A shape of NearestTile.
 template <std::size_t kTileRows, std::size_t kTileGroups>
 struct Tile {
@@ -91,15 +178,15 @@ struct Tile {
   static constexpr std::size_t kGroups = kTileGroups;
 };
 
-/// Calls run(Shape, first row) for all rows. Rows are taken by the first tile that still has enough
-/// of them, so Tiles go from many rows to one. Each is as large as the level's registers allow.
+/// Calls run(Shape, row) for tiles of the rows from `row` on. Rows are taken by the first tile that
+/// still has enough of them, so Tiles go from many rows to one. Each is as large as the level's
+/// registers allow.
 template <typename... Tiles, typename Run>
-void ForEachTile(std::size_t num_rows, const Run& run) {
-  std::size_t i = 0;
+void ForEachTile(std::size_t row, std::size_t num_rows, const Run& run) {
   const auto run_all = [&](auto tile) {
     using Shape = decltype(tile);
-    for (; i + Shape::kRows <= num_rows; i += Shape::kRows) {
-      run(tile, i);
+    for (; row + Shape::kRows <= num_rows; row += Shape::kRows) {
+      run(tile, row);
     }
   };
   (run_all(Tiles()), ...);
@@ -108,11 +195,32 @@ void ForEachTile(std::size_t num_rows, const Run& run) {
 template <typename V, typename... Tiles>
 void Nearest(const PackedRows& packed, const StridedRows& rows, std::uint32_t* indexes,
              float* scores) {
-  ForEachTile<Tiles...>(rows.num_rows, [&](auto tile, std::size_t i) {
+  std::size_t i = 0;
+  const auto run_short = [&]<std::size_t kDim>(Constant<kDim>) {
+    using Short = ShortRowsTile<V, kDim, V::kShortVectors>;
+    for (; i + Short::kRows <= rows.num_rows; i += Short::kRows) {
+      Short::Run(packed, rows.data + i * rows.stride, rows.stride, indexes + i,
+                 scores != nullptr ? scores + i : nullptr);
+    }
+  };
+  switch (packed.dim) {
+    case 2:
+      run_short(Constant<2>());
+      break;
+    case 4:
+      run_short(Constant<4>());
+      break;
+    case 8:
+      run_short(Constant<8>());
+      break;
+    default:
+      break;
+  }
+  ForEachTile<Tiles...>(i, rows.num_rows, [&](auto tile, std::size_t first) {
     using Shape = decltype(tile);
-    NearestTile<V, Shape::kRows, Shape::kGroups>::Run(packed, rows.data + i * rows.stride,
-                                                      rows.stride, indexes + i,
-                                                      scores != nullptr ? scores + i : nullptr);
+    NearestTile<V, Shape::kRows, Shape::kGroups>::Run(
+        packed, rows.data + first * rows.stride, rows.stride, indexes + first,
+        scores != nullptr ? scores + first : nullptr);
   });
 }
 
@@ -154,7 +262,7 @@ void PackedTile(const PackedRows& packed, std::size_t group, const StridedRows& 
 template <typename V, bool kL2, typename... Tiles>
 void PackedDistances(const PackedRows& packed, const StridedRows& rows, float* out) {
   const std::size_t num_groups = packed.num_groups();
-  ForEachTile<Tiles...>(rows.num_rows, [&](auto tile, std::size_t i) {
+  ForEachTile<Tiles...>(0, rows.num_rows, [&](auto tile, std::size_t i) {
     using Shape = decltype(tile);
     const StridedRows here{rows.data + i * rows.stride, Shape::kRows, rows.stride};
     float* to = out + i * num_groups * kPackLanes;

@@ -37,6 +37,26 @@ struct PackedRows {
   [[nodiscard]] std::size_t num_groups() const { return (num_rows + kPackLanes - 1) / kPackLanes; }
 };
 
+/// Packed rows of at most this many dimensions can be screened.
+inline constexpr std::size_t kMaxScreenDim = 2048;
+/// What screening scales rows to. With what rounding adds to it, elements fit 16 bits, and inner
+/// products (by Cauchy and Schwarz, those of the first dimensions too) 31 bits.
+inline constexpr float kScreenNorm = 30000;
+/// Rows of a lesser squared norm are not screened.
+inline constexpr float kMinScreenSquaredNorm = 0x1p-80F;
+
+/// Packed rows in 16 bits, from which most of the time can be told which one is the nearest.
+struct Screen {
+  /// [num_groups][(dim + 1) / 2][16]: two elements in each, the even one in the low half; a missing
+  /// last one is 0. Element times step is about the packed row's.
+  const std::int32_t* pairs = nullptr;
+  float step = 0;
+  /// Two scores of a row are in the order of their screened scores if these differ by more than
+  /// margin + margin_per_norm x |row|.
+  float margin = 0;
+  float margin_per_norm = 0;
+};
+
 /// Vectors at a fixed distance (in floats) from each other.
 struct StridedRows {
   const float* data = nullptr;
@@ -101,6 +121,10 @@ struct Kernels {
   /// wins a tie. `scores` may be nullptr; a zero in it is +0.
   void (*nearest)(const PackedRows& packed, const StridedRows& rows, std::uint32_t* indexes,
                   float* scores);
+  /// The same indexes, faster where there are many packed rows of many dimensions. `screen` is of
+  /// `packed`.
+  void (*nearest_screened)(const PackedRows& packed, const Screen& screen, const StridedRows& rows,
+                           std::uint32_t* indexes);
   /// out[num_rows][num_groups x 16]: squared distances of each row to every packed row.
   void (*packed_l2)(const PackedRows& packed, const StridedRows& rows, float* out);
   /// The same for inner products.

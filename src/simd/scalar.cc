@@ -53,6 +53,11 @@ void Nearest(const PackedRows& packed, const StridedRows& rows, std::uint32_t* i
   }
 }
 
+void NearestScreened(const PackedRows& packed, const Screen& /*screen*/, const StridedRows& rows,
+                     std::uint32_t* indexes) {
+  Nearest(packed, rows, indexes, nullptr);
+}
+
 /// Writes, for each row and packed row, the sum over dimensions of what add(row element, packed
 /// element, sum) makes.
 template <typename Add>
@@ -174,6 +179,7 @@ std::size_t Scan(const CodeBlocks& blocks, const BoundTable& table, const ScanOu
 const Kernels kScalarKernels = {
     .name = "scalar",
     .nearest = Nearest,
+    .nearest_screened = NearestScreened,
     .packed_l2 = PackedL2,
     .packed_dot = PackedDot,
     .l2 = L2,

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "model/screen.h"
 #include "simd/dispatch.h"
 #include "support/code_blocks.h"
 #include "support/guarded_array.h"
@@ -36,6 +37,20 @@ Words PackedDistances(decltype(Kernels::packed_l2) kernel, const Packed& packed,
   GuardedArray<float> out(packed.view().num_groups() * simd::kPackLanes);
   kernel(packed.view(), x, out.data());
   return Bits(out.ToVector());
+}
+
+/// Screened by the level, against the norm's exact scores.
+bool ScreenedDiffers(const Kernels& level, const Packed& packed, const Rows& rows) {
+  const auto screen = model::ScreenedMatrix::Make(packed.rows(), packed.view());
+  if (!screen) {
+    return false;
+  }
+  const std::size_t num_rows = rows.view().num_rows;
+  GuardedArray<std::uint32_t> ours(num_rows);
+  GuardedArray<std::uint32_t> theirs(num_rows);
+  level.nearest_screened(packed.view(), screen->view(), rows.view(), ours.data());
+  Scalar().nearest(packed.view(), rows.view(), theirs.data(), nullptr);
+  return ours.ToVector() != theirs.ToVector();
 }
 
 /// Lanes in any order, some of them twice.
@@ -110,6 +125,9 @@ std::string DenseKernelThatDiffers(const Kernels& level, const KernelCase& c) {
   const Rows rows(c.num_rows, c.dim, c.dim + rng.Below(3) * 5, c.floats, &rng);
   if (Nearest(level, packed, rows) != Nearest(Scalar(), packed, rows)) {
     return "nearest";
+  }
+  if (ScreenedDiffers(level, packed, rows)) {
+    return "nearest_screened";
   }
   const GuardedArray<float> x(RandomFloats(c.dim, c.floats, &rng));
   const GuardedArray<float> y(RandomFloats(c.dim, c.floats, &rng));

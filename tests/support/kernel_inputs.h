@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "forebay/model.h"
 #include "simd/kernels.h"
 #include "support/code_blocks.h"
 #include "support/guarded_array.h"
@@ -42,6 +43,7 @@ class Packed {
   [[nodiscard]] simd::PackedRows view() const {
     return {data_.data(), biases_.data(), num_rows_, dim_};
   }
+  [[nodiscard]] VectorView rows() const { return {rows_.data(), num_rows_, dim_}; }
   [[nodiscard]] const float* row(std::size_t i) const { return rows_.data() + i * dim_; }
 
  private:

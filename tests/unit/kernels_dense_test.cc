@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "model/screen.h"
 #include "simd/kernels.h"
 #include "support/canonical_arithmetic.h"
 #include "support/guarded_array.h"
@@ -112,6 +113,23 @@ TEST_P(DenseKernelsTest, NearestIsTheFirstGreatestChainOfMultiplyAdds) {
   }
 }
 
+TEST_P(DenseKernelsTest, NearestOfManyShortRows) {
+  Rng rng(8);
+  for (std::size_t dim = 1; dim <= 9; ++dim) {
+    for (const std::size_t num_packed : Sizes{1, 15, 16, 17, 40, 256, 300}) {
+      for (const Floats kind : kAllFloats) {
+        const Packed packed(num_packed, dim, RandomFloats(num_packed * dim, kind, &rng),
+                            RandomFloats(num_packed, kind, &rng));
+        const Rows rows(60 + rng.Below(100), dim, dim + rng.Below(3) * 5, kind, &rng);
+        ASSERT_EQ(Nearest(level(), packed.view(), rows.view()),
+                  Nearest(scalar(), packed.view(), rows.view()))
+            << rows.view().num_rows << " rows, " << num_packed << " packed, dim " << dim
+            << ", kind " << static_cast<int>(kind);
+      }
+    }
+  }
+}
+
 TEST_P(DenseKernelsTest, NearestTakesEveryNumberOfRowsAtOnce) {
   Rng rng(3);
   const Packed packed(40, 5, RandomFloats(200, Floats::kSmooth, &rng),
@@ -121,6 +139,42 @@ TEST_P(DenseKernelsTest, NearestTakesEveryNumberOfRowsAtOnce) {
     ASSERT_EQ(Nearest(level(), packed.view(), rows.view()),
               NearestByDefinition(packed, rows.view()))
         << num_rows;
+  }
+}
+
+/// Rows and packed rows near one vector: many are about as near as the nearest.
+void CompareCloseRows(const Kernels& level, const Kernels& scalar, std::size_t dim, float distance,
+                      Rng* rng) {
+  constexpr std::size_t kNumPacked = 200;
+  const auto center = RandomFloats(dim, Floats::kSmooth, rng);
+  std::vector<float> near(kNumPacked * dim);
+  std::vector<float> biases(kNumPacked);
+  for (std::size_t i = 0; i < near.size(); ++i) {
+    near[i] = center[i % dim] + distance * rng->Uniform(-1, 1);
+    biases[i / dim] -= near[i] * near[i] / 2;
+  }
+  const Packed packed(kNumPacked, dim, near, biases);
+  const auto screen = model::ScreenedMatrix::Make(packed.rows(), packed.view());
+  ASSERT_TRUE(screen);
+  for (int i = 0; i < 20; ++i) {
+    std::vector<float> rows(33 * dim);
+    for (std::size_t j = 0; j < rows.size(); ++j) {
+      rows[j] = center[j % dim] + distance * rng->Uniform(-1, 1);
+    }
+    const GuardedArray<float> data(rows);
+    GuardedArray<std::uint32_t> indexes(33);
+    level.nearest_screened(packed.view(), screen->view(), {data.data(), 33, dim}, indexes.data());
+    ASSERT_EQ(indexes.ToVector(), Nearest(scalar, packed.view(), {data.data(), 33, dim}).indexes)
+        << "dim " << dim << ", distance " << distance;
+  }
+}
+
+TEST_P(DenseKernelsTest, ScreeningFindsTheNearestOfManyThatAreClose) {
+  Rng rng(7);
+  for (const std::size_t dim : Sizes{1, 2, 5, 16, 47, 100, 257}) {
+    for (const float distance : {1.0F, 0.1F, 1e-2F, 1e-3F, 1e-5F}) {
+      CompareCloseRows(level(), scalar(), dim, distance, &rng);
+    }
   }
 }
 

@@ -2,10 +2,14 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <fstream>
 #include <mutex>
 #include <set>
 #include <stdexcept>
@@ -20,6 +24,22 @@ namespace forebay {
 namespace {
 
 using forebay::testing::Sizes;
+
+/// The threads of a loop in which each waits for all others.
+std::set<std::thread::id> ThreadsThatMeet(std::size_t num_threads) {
+  std::atomic<std::size_t> waiting{0};
+  std::mutex mutex;
+  std::set<std::thread::id> threads;
+  Workers(num_threads).ForEach(num_threads, [&](std::size_t) {
+    ++waiting;
+    while (waiting < num_threads) {
+      std::this_thread::yield();
+    }
+    const std::scoped_lock lock(mutex);
+    threads.insert(std::this_thread::get_id());
+  });
+  return threads;
+}
 
 TEST(WorkersTest, EveryTaskRunsOnce) {
   for (const std::size_t num_threads : Sizes{0, 1, 2, 3, 8}) {
@@ -42,19 +62,96 @@ TEST(WorkersTest, OneThreadIsTheCallersOwn) {
 }
 
 TEST(WorkersTest, SeveralThreadsRunAtOnce) {
-  Workers workers(3);
-  std::atomic<int> waiting{0};
-  std::mutex mutex;
+  const std::size_t num_threads = std::min(std::thread::hardware_concurrency(), 3U);
+  EXPECT_EQ(ThreadsThatMeet(num_threads).size(), num_threads);
+}
+
+TEST(WorkersTest, ThreadsAreKeptForTheNextLoop) {
+  const std::size_t num_threads = std::thread::hardware_concurrency();
   std::set<std::thread::id> threads;
-  workers.ForEach(3, [&](std::size_t) {  // Each waits for the two others.
-    ++waiting;
-    while (waiting < 3) {
-      std::this_thread::yield();
+  for (int i = 0; i < 20; ++i) {
+    threads.merge(ThreadsThatMeet(num_threads));
+  }
+  EXPECT_EQ(threads.size(), num_threads);
+}
+
+TEST(WorkersTest, LoopsOfSeveralThreadsShareThePool) {
+  std::atomic<int> runs{0};
+  {
+    std::vector<std::jthread> callers;
+    for (int i = 0; i < 8; ++i) {
+      callers.emplace_back([&] {
+        for (int loop = 0; loop < 200; ++loop) {
+          Workers(4).ForEach(5, [&](std::size_t) { ++runs; });
+        }
+      });
     }
-    const std::scoped_lock lock(mutex);
-    threads.insert(std::this_thread::get_id());
+  }
+  EXPECT_EQ(runs, 8 * 200 * 5);
+}
+
+TEST(WorkersTest, NobodyWaitsForThreadsThatAreBusyElsewhere) {
+  std::atomic<bool> done{false};
+  std::jthread busy([&] {  // Takes all there are.
+    Workers(1000).ForEach(1000, [&](std::size_t) {
+      while (!done) {
+        std::this_thread::yield();
+      }
+    });
   });
-  EXPECT_EQ(threads.size(), 3U);
+  std::atomic<int> runs{0};
+  Workers(4).ForEach(100, [&](std::size_t) { ++runs; });
+  EXPECT_EQ(runs, 100);
+  done = true;
+}
+
+TEST(WorkersTest, LoopsWithinLoops) {
+  std::atomic<int> runs{0};
+  Workers(4).ForEach(10,
+                     [&](std::size_t) { Workers(4).ForEach(10, [&](std::size_t) { ++runs; }); });
+  EXPECT_EQ(runs, 100);
+}
+
+/// Exits with 0 when all threads there can be work, in the forked child of a process with a pool.
+[[noreturn]] void RunInForkedChild() {
+  const std::size_t num_threads = std::thread::hardware_concurrency();
+  ThreadsThatMeet(num_threads);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(20);
+    std::_Exit(ThreadsThatMeet(num_threads).size() == num_threads ? 0 : 1);
+  }
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  std::exit(WIFEXITED(status) ? WEXITSTATUS(status) : 2);
+}
+
+TEST(WorkersTest, AForkedChildHasThreadsOfItsOwn) {
+  if (forebay::testing::kSanitized) {
+    GTEST_SKIP() << "ThreadSanitizer lets no forked child start threads";
+  }
+  ::testing::FLAGS_gtest_death_test_style = "threadsafe";
+  EXPECT_EXIT(RunInForkedChild(), ::testing::ExitedWithCode(0), "");
+}
+
+/// Exits with 0 while another thread's loop is running.
+[[noreturn]] void ExitWhileBusy() {
+  static std::atomic<int> running{0};
+  std::thread([] {
+    Workers(4).ForEach(1000, [](std::size_t) {
+      ++running;
+      std::this_thread::sleep_for(std::chrono::seconds(10));
+    });
+  }).detach();
+  while (running == 0) {
+    std::this_thread::yield();
+  }
+  std::exit(0);
+}
+
+TEST(WorkersTest, AProcessMayExitWhileThreadsWork) {
+  ::testing::FLAGS_gtest_death_test_style = "threadsafe";
+  EXPECT_EXIT(ExitWhileBusy(), ::testing::ExitedWithCode(0), "");
 }
 
 TEST(WorkersTest, RangesCoverAllItems) {
@@ -109,10 +206,13 @@ TEST(WorkersTest, ManyExceptionsGiveOne) {
   EXPECT_EQ(runs, 10);
 }
 
-/// Exits with 0 when all tasks ran though memory has no room for the stacks of so many threads.
-[[noreturn]] void RunWithTooManyThreads() {
+/// Exits with 0 when all tasks ran though memory has no room for the stack of a thread.
+[[noreturn]] void RunWithoutRoomForThreads() {
   constexpr std::size_t kTasks = 5000;
-  const rlimit limit{.rlim_cur = 200U << 20U, .rlim_max = 200U << 20U};
+  std::size_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  const rlim_t bytes = pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) + (1U << 20U);
+  const rlimit limit{.rlim_cur = bytes, .rlim_max = bytes};
   if (::setrlimit(RLIMIT_AS, &limit) != 0) {
     std::exit(1);
   }
@@ -129,7 +229,7 @@ TEST(WorkersTest, ThreadsThatCannotBeStartedAreDoneWithout) {
     GTEST_SKIP() << "sanitizers need more memory than the test leaves";
   }
   ::testing::FLAGS_gtest_death_test_style = "threadsafe";
-  EXPECT_EXIT(RunWithTooManyThreads(), ::testing::ExitedWithCode(0), "");
+  EXPECT_EXIT(RunWithoutRoomForThreads(), ::testing::ExitedWithCode(0), "");
 }
 
 }  // namespace
