@@ -232,10 +232,13 @@ void KeepOnePercent(ScanKernel scan, const simd::BoundTable& table, Codes* codes
 }
 
 void Scan(State& state, const Kernels& kernels, unsigned bits, std::size_t num_sub_vectors,
-          std::size_t lanes) {
+          std::size_t lanes, bool halves) {
   Codes codes(bits, num_sub_vectors, lanes);
-  const auto entries = RandomBytes(num_sub_vectors << bits);
-  const simd::BoundTable table{.entries = entries.data(), .delta = 1};
+  auto entries = RandomBytes(num_sub_vectors << bits);
+  for (auto& entry : entries) {
+    entry = halves ? entry & simd::kMaxHalfEntry : entry;
+  }
+  const simd::BoundTable table{.entries = entries.data(), .delta = 1, .halves = halves};
   const auto scan = bits == 8 ? kernels.scan_8bit : kernels.scan_4bit;
   Survivors survivors(lanes);
   KeepOnePercent(scan, table, &codes, &survivors);
@@ -311,11 +314,14 @@ void RegisterDense(const Kernels& kernels) {
 }
 
 void RegisterCodes(const Kernels& kernels, unsigned bits, std::size_t num_sub_vectors) {
-  for (const std::size_t lanes : Sizes{1024, 448, 340}) {
-    Register(fmt::format("scan_{}bit/{}/M:{}/lanes:{}", bits, kernels.name, num_sub_vectors, lanes),
-             [&kernels, bits, num_sub_vectors, lanes](State& state) {
-               Scan(state, kernels, bits, num_sub_vectors, lanes);
-             });
+  for (const std::size_t lanes : Sizes{1024, 340}) {
+    for (const bool halves : {false, true}) {
+      Register(fmt::format("scan_{}bit/{}/M:{}/lanes:{}/{}", bits, kernels.name, num_sub_vectors,
+                           lanes, halves ? "7-bit" : "8-bit"),
+               [&kernels, bits, num_sub_vectors, lanes, halves](State& state) {
+                 Scan(state, kernels, bits, num_sub_vectors, lanes, halves);
+               });
+    }
   }
   Register(fmt::format("adc_{}bit/{}/M:{}", bits, kernels.name, num_sub_vectors),
            [&kernels, bits, num_sub_vectors](State& state) {

@@ -8,18 +8,23 @@
 namespace forebay::index {
 namespace {
 
-constexpr float kMaxEntry = 255.0F;
+constexpr float kMaxFineEntry = 255.0F;
+constexpr float kMaxQuickEntry = simd::kMaxHalfEntry;
+/// The part of the range that quick steps tell apart. A sub-vector whose entry is beyond that is so
+/// far that its vector is hardly a candidate; the finer steps make up for it.
+constexpr float kQuickRange = 0.8F;
 /// Four roundings to nearest lie between an entry and its quantized value; this outweighs them.
 constexpr float kRoundingDown = 1.0F - 0x1p-21F;
 
 }  // namespace
 
-void AdcTables::Build(const IvfPqModel::Data& model, const float* query,
+void AdcTables::Build(const IvfPqModel::Data& model, const float* query, Steps steps,
                       std::vector<float>* table) {
   const simd::Kernels& kernels = simd::Active();
   const ProductQuantizer::Data& pq = model.pq.data();
   const std::size_t num_codewords = pq.num_codewords();
   num_sub_vectors_ = pq.num_sub_vectors;
+  steps_ = steps;
   table->resize(num_sub_vectors_ * num_codewords);
   quantized_.resize(table->size());
   // Raw codes under l2 and cosine: |q - w|^2. Residual ones: -2<q, w>. Dot: -<q, w>.
@@ -53,16 +58,18 @@ void AdcTables::Quantize(const float* entries, std::size_t num_codewords) {
     sum_of_minima_ += static_cast<double>(minima_[m]);
     sum_of_maxima_ += static_cast<double>(std::max(std::abs(minima_[m]), std::abs(max)));
   }
-  const float steps_per_unit = kMaxEntry / range * kRoundingDown;
+  const float most = steps_ == Steps::kQuick ? kMaxQuickEntry : kMaxFineEntry;
+  range *= steps_ == Steps::kQuick ? kQuickRange : 1.0F;
+  const float steps_per_unit = most / range * kRoundingDown;
   if (!std::isfinite(steps_per_unit)) {
     delta_ = 0;
     std::fill(quantized_.begin(), quantized_.end(), std::uint8_t{0});
     return;
   }
-  delta_ = range / kMaxEntry;
+  delta_ = range / most;
   for (std::size_t m = 0; m < num_sub_vectors_; ++m) {
     kernels.quantize(entries + m * num_codewords, num_codewords, minima_[m], steps_per_unit,
-                     quantized_.data() + m * num_codewords);
+                     most, quantized_.data() + m * num_codewords);
   }
 }
 

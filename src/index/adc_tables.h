@@ -30,13 +30,23 @@ struct PartitionBound {
   }
 };
 
+/// How finely a table is quantized.
+enum class Steps : std::uint8_t {
+  kFine,   ///< 255 for the greatest range of a sub-vector: few vectors survive that are too far.
+  kQuick,  ///< 127, and entries in the highest fifth count as if they were at its lower end. Scans
+           ///< are faster; for candidates that are ranked again.
+};
+
 class AdcTables {
  public:
   /// For a prepared query. `entries` gets the float32 table, [num_sub_vectors][2^num_bits]; the
   /// quantized one is kept here. Throws std::bad_alloc.
-  void Build(const IvfPqModel::Data& model, const float* query, std::vector<float>* entries);
+  void Build(const IvfPqModel::Data& model, const float* query, Steps steps,
+             std::vector<float>* entries);
 
-  [[nodiscard]] simd::BoundTable bound_table() const { return {quantized_.data(), delta_}; }
+  [[nodiscard]] simd::BoundTable bound_table() const {
+    return {.entries = quantized_.data(), .delta = delta_, .halves = steps_ == Steps::kQuick};
+  }
 
   /// The bound of a partition, none of whose vector terms exceeds max_vector_term in magnitude.
   [[nodiscard]] PartitionBound BoundOf(float partition_term, float max_vector_term) const;
@@ -47,6 +57,7 @@ class AdcTables {
   std::vector<std::uint8_t> quantized_;  // [num_sub_vectors][2^num_bits]
   std::vector<float> minima_;            // [num_sub_vectors]
   std::size_t num_sub_vectors_ = 0;
+  Steps steps_ = Steps::kFine;
   float delta_ = 0;
   double sum_of_minima_ = 0;
   double sum_of_maxima_ = 0;  // Of absolute entries.

@@ -168,7 +168,8 @@ void TileSearch::StartQuery(QueryState* query) {
   for (std::size_t i = 0; i < nprobes_; ++i) {
     index_.partitions[query->order[i]].Prefetch();
   }
-  query->tables.Build(model_, query->query, refine_ ? &scratch_.entries : &query->entries);
+  query->tables.Build(model_, query->query, refine_ ? Steps::kQuick : Steps::kFine,
+                      refine_ ? &scratch_.entries : &query->entries);
   query->nearest.Reset(num_candidates_);
   query->slack = 0;
   query->num_probed = 0;

@@ -182,6 +182,7 @@ struct B {
     return _mm256_or_si256(whole, _mm256_and_si256(_mm256_set1_epi32(static_cast<int>(rest)),
                                                    _mm256_cmpeq_epi32(fours, numbers)));
   }
+  static Bytes Add8(Bytes a, Bytes b) { return _mm256_add_epi8(a, b); }
   static Bytes Add16(Bytes a, Bytes b) { return _mm256_add_epi16(a, b); }
   static Bytes AddSaturated16(Bytes a, Bytes b) { return _mm256_adds_epu16(a, b); }
   static Bytes High8(Bytes a) { return _mm256_srli_epi16(a, 8); }
@@ -276,8 +277,8 @@ const Kernels kAvx2Kernels = {
     .quantize = Quantize<V>,
     .keep_least = KeepLeast,
     .test_bits = TestBits,
-    .scan_8bit = Scan<V, B, Lookup8Bit<B, Entries>, 1>,
-    .scan_4bit = Scan<V, B, Lookup4Bit<B>, 2>,
+    .scan_8bit = Scan8Bit<V, B, Entries, 1>,
+    .scan_4bit = Scan4Bit<V, B, 2>,
     .adc_8bit = Adc<8>,
     .adc_4bit = Adc<4>,
 };

@@ -103,6 +103,7 @@ struct B {
   static Bytes LoadFirst(std::size_t n, const std::uint8_t* p) {
     return _mm512_maskz_loadu_epi8(FirstLanes(n), p);
   }
+  static Bytes Add8(Bytes a, Bytes b) { return _mm512_add_epi8(a, b); }
   static Bytes Add16(Bytes a, Bytes b) { return _mm512_add_epi16(a, b); }
   static Bytes AddSaturated16(Bytes a, Bytes b) { return _mm512_adds_epu16(a, b); }
   static Bytes High8(Bytes a) { return _mm512_srli_epi16(a, 8); }
@@ -213,8 +214,8 @@ constexpr Kernels Avx512Kernels(const char* name) {
       .quantize = Quantize<V>,
       .keep_least = KeepLeast512,
       .test_bits = TestBits512,
-      .scan_8bit = Scan<V, ByteLanes, Lookup8Bit<ByteLanes, Entries>, 8>,
-      .scan_4bit = Scan<V, ByteLanes, Lookup4Bit<ByteLanes>, 8>,
+      .scan_8bit = Scan8Bit<V, ByteLanes, Entries, 8>,
+      .scan_4bit = Scan4Bit<V, ByteLanes, 8>,
       .adc_8bit = Adc<8>,
       .adc_4bit = Adc<4>,
   };

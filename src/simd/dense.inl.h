@@ -334,9 +334,11 @@ void MinMax(const float* values, std::size_t n, float* min, float* max) {
 }
 
 template <typename V>
-void Quantize(const float* values, std::size_t n, float min, float steps, std::uint8_t* out) {
+void Quantize(const float* values, std::size_t n, float min, float steps, float most,
+              std::uint8_t* out) {
   for (std::size_t i = 0; i < n; i += kPackLanes) {
-    V::StoreBytes(out + i, V::Mul(V::Sub(V::Load(values + i), V::Set(min)), V::Set(steps)));
+    const auto scaled = V::Mul(V::Sub(V::Load(values + i), V::Set(min)), V::Set(steps));
+    V::StoreBytes(out + i, V::Min(scaled, V::Set(most)));
   }
 }
 

@@ -112,7 +112,10 @@ struct BoundTable {
   /// [num_sub_vectors][2^num_bits], each at most the true entry in steps of delta.
   const std::uint8_t* entries = nullptr;
   float delta = 0;
+  /// No entry exceeds kMaxHalfEntry: scans are faster then, as two of them add up in a byte.
+  bool halves = false;
 };
+inline constexpr std::uint8_t kMaxHalfEntry = 127;
 
 struct Kernels {
   const char* name;
@@ -138,9 +141,10 @@ struct Kernels {
 
   /// The least and the greatest of n floats, n being a multiple of 16; a zero is +0.
   void (*min_max)(const float* values, std::size_t n, float* min, float* max);
-  /// out[i] = (values[i] - min) x steps, cut to a whole number; n is a multiple of 16, and no
-  /// result exceeds 255.
-  void (*quantize)(const float* values, std::size_t n, float min, float steps, std::uint8_t* out);
+  /// out[i] = (values[i] - min) x steps, cut to a whole number, but at most `most`; n is a multiple
+  /// of 16, no value is below min, and `most` is a whole number below 256.
+  void (*quantize)(const float* values, std::size_t n, float min, float steps, float most,
+                   std::uint8_t* out);
 
   /// Keeps the keys that are at most `last`, in their order; returns how many. `out` has room for n
   /// and may be `keys` itself.

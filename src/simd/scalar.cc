@@ -136,9 +136,11 @@ void MinMax(const float* values, std::size_t n, float* min, float* max) {
   *max += 0.0F;
 }
 
-void Quantize(const float* values, std::size_t n, float min, float steps, std::uint8_t* out) {
+void Quantize(const float* values, std::size_t n, float min, float steps, float most,
+              std::uint8_t* out) {
   for (std::size_t i = 0; i < n; ++i) {
-    out[i] = static_cast<std::uint8_t>((values[i] - min) * steps);
+    const float scaled = (values[i] - min) * steps;
+    out[i] = static_cast<std::uint8_t>(scaled < most ? scaled : most);
   }
 }
 

@@ -5,7 +5,7 @@
 //   Bytes, kLanes                          32 or 64 of them
 //   Zero() Load(p) LoadFirst(n, p)         the last one reads no more than n bytes, which may be
 //                                          none, the others are 0; p needs no alignment
-//   Add16 AddSaturated16 High8(a)          of 16-bit lanes; High8 is a / 256
+//   Add8 Add16 AddSaturated16 High8(a)          of 16-bit lanes; High8 is a / 256
 //   SubHigh8(a, b)                         a - 256 b, modulo 2^16
 //   LoadTable16(p)                         16 entries, for
 //   FindLow(table, codes) FindHigh         the entries of the low or the high four bits
@@ -61,23 +61,27 @@ struct LaneSums {
   }
 };
 
-/// 8 bits. Entries is the level's: Entries(table) and Find(codes).
-template <typename B, typename Entries>
+/// 8 bits. Entries is the level's: Entries(table) and Find(codes). With kHalves, two code bytes are
+/// looked up at a time.
+template <typename B, typename Entries, bool kHalves>
 struct Lookup8Bit {
   static constexpr std::size_t kTableBytes = 256;
   static constexpr std::size_t kExactBytes = 256;  // Of code, whose sums are exact.
+  static constexpr std::size_t kStep = kHalves ? 2 : 1;
   Entries entries;
 
   explicit Lookup8Bit(const std::uint8_t* table) : entries(table) {}
 
-  void Add(typename B::Bytes codes, EntrySums<B>* sums) const { sums->Add(entries.Find(codes)); }
+  [[nodiscard]] typename B::Bytes Find(typename B::Bytes codes) const { return entries.Find(codes); }
+  void Add(typename B::Bytes codes, EntrySums<B>* sums) const { sums->Add(Find(codes)); }
 };
 
 /// 4 bits: two sub-vectors of 16 entries for each code byte.
-template <typename B>
+template <typename B, bool kHalves>
 struct Lookup4Bit {
   static constexpr std::size_t kTableBytes = 32;
   static constexpr std::size_t kExactBytes = 128;
+  static constexpr std::size_t kStep = 1;
   typename B::Table low;
   typename B::Table high;
 
@@ -85,8 +89,14 @@ struct Lookup4Bit {
       : low(B::LoadTable16(table)), high(B::LoadTable16(table + 16)) {}
 
   void Add(typename B::Bytes codes, EntrySums<B>* sums) const {
-    sums->Add(B::FindLow(low, codes));
-    sums->Add(B::FindHigh(high, codes));
+    const auto of_low = B::FindLow(low, codes);
+    const auto of_high = B::FindHigh(high, codes);
+    if constexpr (kHalves) {
+      sums->Add(B::Add8(of_low, of_high));
+    } else {
+      sums->Add(of_low);
+      sums->Add(of_high);
+    }
   }
 };
 
@@ -119,6 +129,35 @@ struct ScanTile {
                           : B::LoadFirst(LanesFrom(kLane, blocks[kBlock].num_lanes), from);
   }
 
+  /// Adds up the entries of kStep code bytes from j on, and begins to load as many of the blocks to
+  /// come: a few at a time, between arithmetic, as many at once would have to wait for each other.
+  template <std::size_t kStep>
+  void AddStep(const std::uint8_t* const* codes, const std::uint8_t* const* ahead, std::size_t j,
+               EntrySums<B>* sums) const {
+    const Lookup lookup(table.entries + j * Lookup::kTableBytes);
+    if constexpr (kStep == 1) {
+      ForEach<kSums>([&](auto i) {
+        constexpr std::size_t kSum = decltype(i)::kValue;
+        lookup.Add(LoadCodes<kSum>(codes, j), &sums[kSum]);
+      });
+    } else {
+      typename B::Bytes of_first[kSums];
+      ForEach<kSums>([&](auto i) {
+        constexpr std::size_t kSum = decltype(i)::kValue;
+        of_first[kSum] = lookup.Find(LoadCodes<kSum>(codes, j));
+      });
+      const Lookup second(table.entries + (j + 1) * Lookup::kTableBytes);
+      ForEach<kSums>([&](auto i) {
+        constexpr std::size_t kSum = decltype(i)::kValue;
+        sums[kSum].Add(B::Add8(of_first[kSum], second.Find(LoadCodes<kSum>(codes, j + 1))));
+      });
+    }
+    ForEach<kBlocks * kStep>([&](auto i) {
+      constexpr std::size_t kLine = decltype(i)::kValue;
+      __builtin_prefetch(ahead[kLine / kStep] + (j + kLine % kStep) * kBlockLanes, 0, kIntoL2);
+    });
+  }
+
   /// Adds up the entries of kExactBytes code bytes from `begin` on, or of what there is.
   void AddEntries(std::size_t begin, EntrySums<B>* sums) const {
     EntrySums<B> exact[kSums];
@@ -132,16 +171,12 @@ struct ScanTile {
     });
     const std::size_t end =
         code_len - begin < Lookup::kExactBytes ? code_len : begin + Lookup::kExactBytes;
-    for (std::size_t j = begin; j < end; ++j) {
-      const Lookup lookup(table.entries + j * Lookup::kTableBytes);
-      ForEach<kSums>([&](auto i) {
-        constexpr std::size_t kSum = decltype(i)::kValue;
-        lookup.Add(LoadCodes<kSum>(codes, j), &exact[kSum]);
-      });
-      // A few at a time, between arithmetic: many at once would have to wait for each other.
-      ForEach<kBlocks>([&](auto i) {
-        __builtin_prefetch(ahead[decltype(i)::kValue] + j * kBlockLanes, 0, kIntoL2);
-      });
+    std::size_t j = begin;
+    for (; j + Lookup::kStep <= end; j += Lookup::kStep) {
+      AddStep<Lookup::kStep>(codes, ahead, j, exact);
+    }
+    if (j < end) {
+      AddStep<1>(codes, ahead, j, exact);
     }
     ForEach<kSums>([&](auto i) { sums[decltype(i)::kValue] = exact[decltype(i)::kValue]; });
   }
@@ -231,8 +266,9 @@ std::size_t ScanBlocks(const CodeBlocks& blocks, const BoundTable& table, std::s
   return tile.Run(block * kBlockLanes, out);
 }
 
+/// kBlocks at a time while there are so many.
 template <typename V, typename B, typename Lookup, std::size_t kBlocks>
-std::size_t Scan(const CodeBlocks& blocks, const BoundTable& table, const ScanOutput& out) {
+std::size_t ScanAll(const CodeBlocks& blocks, const BoundTable& table, const ScanOutput& out) {
   std::size_t count = 0;
   for (std::size_t block = 0; block < blocks.num_blocks;) {
     const std::size_t size = TileSize<kBlocks>(blocks, block);
@@ -240,6 +276,18 @@ std::size_t Scan(const CodeBlocks& blocks, const BoundTable& table, const ScanOu
     block += size;
   }
   return count;
+}
+
+template <typename V, typename B, typename Entries, std::size_t kBlocks>
+std::size_t Scan8Bit(const CodeBlocks& blocks, const BoundTable& table, const ScanOutput& out) {
+  return table.halves ? ScanAll<V, B, Lookup8Bit<B, Entries, true>, kBlocks>(blocks, table, out)
+                      : ScanAll<V, B, Lookup8Bit<B, Entries, false>, kBlocks>(blocks, table, out);
+}
+
+template <typename V, typename B, std::size_t kBlocks>
+std::size_t Scan4Bit(const CodeBlocks& blocks, const BoundTable& table, const ScanOutput& out) {
+  return table.halves ? ScanAll<V, B, Lookup4Bit<B, true>, kBlocks>(blocks, table, out)
+                      : ScanAll<V, B, Lookup4Bit<B, false>, kBlocks>(blocks, table, out);
 }
 
 }  // namespace
