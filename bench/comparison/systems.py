@@ -156,7 +156,9 @@ class Forebay:
     def tune(self, setting: Setting, allowed: Mask | None) -> None:
         self._nprobes = setting["nprobes"]
         self._refine_factor = setting["refine_factor"]
-        self._allowed = allowed
+        import forebay
+
+        self._allowed = None if allowed is None else forebay.RowFilter(allowed)
 
     def search(self, queries: Floats, k: int) -> object:
         return self._index.search(

@@ -19,6 +19,7 @@ except ImportError:  # pyarrow is in another folder than this package, so its li
             f"{_pyarrow.__version__} ({error}); do pip install 'pyarrow==26.0.*'"
         ) from error
 
+from forebay._arguments import RowFilter
 from forebay._errors import (
     CapacityExceededError,
     CorruptionError,
@@ -51,6 +52,7 @@ __all__ = [
     "MissingFileError",
     "Model",
     "OutOfMemoryError",
+    "RowFilter",
     "UnsupportedError",
     "__version__",
     "train",

@@ -6,7 +6,7 @@ import math
 import operator
 import os
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol, SupportsFloat, SupportsIndex, TypeAlias
+from typing import Any, Protocol, SupportsFloat, SupportsIndex, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -26,9 +26,6 @@ AnyArray: TypeAlias = SupportsArray | SupportsArrowArray | SupportsArrowStream
 
 #: Row positions: anything numpy or Arrow that holds integers.
 PositionsLike: TypeAlias = Sequence[int] | AnyArray
-
-#: Which rows: booleans by row position, or row positions.
-FilterLike: TypeAlias = Sequence[bool] | Sequence[int] | AnyArray
 
 MAX_POSITION = 2**63 - 1
 MAX_COUNT = 2**31 - 1
@@ -210,33 +207,76 @@ def checked_positions(
     return np.require(array, np.uint64, ["C", "A"])
 
 
-class RowFilter(NamedTuple):
-    """The rows that a search may return, as forebay._core takes them."""
+class RowFilter:
+    """Row positions that searches may return, prepared once for any number of searches.
 
-    mask: npt.NDArray[np.uint64] | None = None
-    mask_size: int = 0
-    positions: npt.NDArray[np.uint64] | None = None
+    A search takes the same masks and arrays as they are; preparing one costs a pass over it, which
+    this saves where many searches have the same filter.
+
+    Parameters
+    ----------
+    rows : array_like or Arrow
+        A boolean mask, in which element i is for row position i (positions beyond it are out, and
+        so is null), or integer row positions in any order. It is copied.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidTypeError
+        A shape, a dtype or a position is wrong.
+
+    Notes
+    -----
+    Thread safety: immutable.
+    """
+
+    __slots__ = ("_mask", "_mask_size", "_positions")
+
+    _mask: npt.NDArray[np.uint64] | None
+    _mask_size: int
+    _positions: npt.NDArray[np.uint64] | None
+
+    def __init__(self, rows: AnyArray | Sequence[bool] | Sequence[int]) -> None:
+        self._mask, self._mask_size, self._positions = None, 0, None
+        expected = "a boolean mask by row position, or integer row positions"
+        array = _as_array("filter", rows, expected)
+        if array.dtype.kind != "b":
+            if array.dtype.kind not in "iu":
+                raise InvalidTypeError(f"filter must be {expected}; got {describe(rows, array)}")
+            positions = checked_positions("filter", array)
+            ascend = bool(np.all(positions[1:] > positions[:-1]))
+            self._positions = positions.copy() if ascend else np.unique(positions)
+            return
+        if array.ndim != 1:
+            raise InvalidArgumentError(f"filter must be 1-D; got {describe(array)}")
+        words = np.zeros((len(array) + 63) // 64, dtype=np.uint64)
+        bits = np.packbits(array, bitorder="little")
+        words.view(np.uint8)[: len(bits)] = bits
+        self._mask, self._mask_size = words, len(array)
+
+    def for_core(
+        self,
+    ) -> tuple[npt.NDArray[np.uint64] | None, int, npt.NDArray[np.uint64] | None]:
+        """Bits and their number, or ascending positions, as forebay._core takes them."""
+        return self._mask, self._mask_size, self._positions
+
+    def __repr__(self) -> str:
+        if self._positions is not None:
+            return f"RowFilter({len(self._positions):,} row positions)"
+        return f"RowFilter(a mask of {self._mask_size:,})"
 
 
-def row_filter(value: FilterLike | None) -> RowFilter:
-    """A boolean mask by row position, or positions in any order."""
+#: Which rows: booleans by row position, or row positions.
+FilterLike: TypeAlias = RowFilter | Sequence[bool] | Sequence[int] | AnyArray
+
+
+def row_filter(
+    value: FilterLike | None,
+) -> tuple[npt.NDArray[np.uint64] | None, int, npt.NDArray[np.uint64] | None]:
+    """As forebay._core takes it."""
     if value is None:
-        return RowFilter()
-    expected = "a boolean mask by row position, or integer row positions"
-    array = _as_array("filter", value, expected)
-    if array.dtype.kind != "b":
-        if array.dtype.kind not in "iu":
-            raise InvalidTypeError(f"filter must be {expected}; got {describe(value, array)}")
-        positions = checked_positions("filter", array)
-        if np.any(positions[1:] <= positions[:-1]):
-            positions = np.unique(positions)
-        return RowFilter(positions=positions)
-    if array.ndim != 1:
-        raise InvalidArgumentError(f"filter must be 1-D; got {describe(array)}")
-    words = np.zeros((len(array) + 63) // 64, dtype=np.uint64)
-    bits = np.packbits(array, bitorder="little")
-    words.view(np.uint8)[: len(bits)] = bits
-    return RowFilter(mask=words, mask_size=len(array))
+        return None, 0, None
+    prepared = value if isinstance(value, RowFilter) else RowFilter(value)
+    return prepared.for_core()
 
 
 def positions_of(given: SupportsIndex | PositionsLike | None, num_rows: int) -> object:

@@ -277,7 +277,7 @@ class Index:
             Take the k x refine_factor nearest by their codes and rank them by their exact
             distance, which is then what is returned. Needs keep_vectors. Default: distances to
             the codes, without re-ranking.
-        filter : array_like or Arrow, optional
+        filter : RowFilter, array_like or Arrow, optional
             Only these rows: a boolean mask, in which element i is for row position i (positions
             beyond it are out, and so is null), or integer row positions in any order.
         max_row_position : int, optional
@@ -339,7 +339,7 @@ class Index:
             raise InvalidArgumentError(
                 "refine_factor needs the raw vectors; make the index with keep_vectors=True"
             )
-        allowed = row_filter(only)
+        mask, mask_size, positions = row_filter(only)
         lower, upper = checked_range(distance_range)
         if max_row_position is not None:
             max_row_position = count("max_row_position", max_row_position, at_most=MAX_POSITION)
@@ -348,9 +348,9 @@ class Index:
             count("k", k),
             count("nprobes", nprobes),
             factor,
-            allowed.mask,
-            allowed.mask_size,
-            allowed.positions,
+            mask,
+            mask_size,
+            positions,
             max_row_position,
             lower,
             upper,

@@ -153,3 +153,18 @@ def test_bounds_of_distances_are_not_rounded_down(index: forebay.Index, vectors:
     assert found[1][0].tolist() == [7, -1, -1]
     found = index.search(vectors[7], 3, distance_range=(1e-50, None), **options)
     assert 7 not in found[1][0]
+
+
+@pytest.mark.parametrize("kind", ["mask", "positions", "unsorted"])
+def test_prepared_filter(index: forebay.Index, queries: Floats, kind: str) -> None:
+    allowed = np.arange(len(index)) % 3 == 1
+    positions = np.flatnonzero(allowed)
+    rows = {"mask": allowed, "positions": positions, "unsorted": positions[::-1]}[kind].copy()
+    expected = index.search(queries, k=7, filter=rows)
+    prepared = forebay.RowFilter(rows)
+    rows[:] = rows[0]  # It is a copy.
+    found = index.search(queries, k=7, filter=prepared)
+    np.testing.assert_array_equal(found[1], expected[1])
+    np.testing.assert_array_equal(found[0], expected[0])
+    assert np.isin(found[1], positions).all()
+    assert repr(prepared).startswith("RowFilter(")

@@ -81,20 +81,10 @@ std::uint64_t PositionOf(const VectorBatch& batch, std::size_t i) {
   return batch.row_positions.empty() ? batch.first_row_position + i : batch.row_positions[i];
 }
 
-/// These positions are on no more pages of a PositionSet than this.
-std::size_t MaxPages(std::span<const std::uint64_t> positions) {
-  std::size_t num_pages = positions.empty() ? 0 : 1;
-  for (std::size_t i = 1; i < positions.size(); ++i) {
-    const bool same =
-        positions[i] / PositionSet::kPageSize == positions[i - 1] / PositionSet::kPageSize;
-    num_pages += same ? 0U : 1U;
-  }
-  return num_pages;
-}
-
-std::size_t MaxPages(const VectorBatch& batch) {
+/// The positions of a batch need no more pages of `set` than this.
+std::size_t MaxPages(const VectorBatch& batch, const PositionSet& set) {
   return batch.row_positions.empty() ? batch.vectors.num_rows / PositionSet::kPageSize + 2
-                                     : MaxPages(batch.row_positions);
+                                     : set.MaxPages(batch.row_positions);
 }
 
 bool IsNull(const VectorBatch& batch, std::size_t i) {
@@ -135,21 +125,19 @@ class InsertJob {
  private:
   Status Choose() {
     std::size_t num_rows = 0;
-    std::size_t num_pages = 0;
     for (const VectorBatch& batch : batches_) {
       if (Status status = CheckShape(batch, index_.model.dim()); !status.ok()) {
         return InBatch(batch, status);
       }
       num_rows += batch.vectors.num_rows;
-      num_pages += MaxPages(batch);
     }
     rows_.vectors.reserve(num_rows);
     rows_.positions.reserve(num_rows);
     // One batch without positions of its own has none twice.
     const bool may_repeat = batches_.size() != 1 || !batches_[0].row_positions.empty();
     PositionSet in_this_call;
-    in_this_call.Reserve(may_repeat ? num_pages : 0);
     for (const VectorBatch& batch : batches_) {
+      in_this_call.Reserve(may_repeat ? MaxPages(batch, in_this_call) : 0);
       for (std::size_t i = 0; i < batch.vectors.num_rows; ++i) {
         const std::uint64_t position = PositionOf(batch, i);
         if (may_repeat && !in_this_call.Insert(position)) {
@@ -274,7 +262,7 @@ class InsertJob {
       partition->Reserve(rows.num_rows);
     });
     index_.row_positions.Reserve(report_.first_ordinal, rows_.positions);
-    index_.stored_positions.Reserve(MaxPages(rows_.positions));
+    index_.stored_positions.Reserve(index_.stored_positions.MaxPages(rows_.positions));
   }
 
   Status Show() const {

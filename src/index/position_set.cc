@@ -20,12 +20,39 @@ void PositionSet::Reserve(std::size_t num_pages) {
   allocated_bytes_.StoreRelease(slots_.size() * sizeof(Slot));
 }
 
+std::size_t PositionSet::MaxPages(std::span<const std::uint64_t> positions) const {
+  std::size_t num_pages = 0;
+  std::uint64_t range_size = range_size_;
+  const std::uint64_t first = range_size > 0 || positions.empty() ? first_ : positions.front();
+  const std::uint64_t* last_in_table = nullptr;
+  for (const std::uint64_t& position : positions) {
+    if (position - first == range_size) {
+      ++range_size;
+      continue;
+    }
+    const bool same_page =
+        last_in_table != nullptr && position / kPageSize == *last_in_table / kPageSize;
+    num_pages += same_page ? 0U : 1U;
+    last_in_table = &position;
+  }
+  return num_pages;
+}
+
 bool PositionSet::Insert(std::uint64_t position) {
-  Slot& slot = slots_[Find(position / kPageSize)];
-  const std::uint64_t bit = std::uint64_t{1} << (position % kPageSize);
-  if ((slot.bits & bit) != 0) {
+  if (Contains(position)) {
     return false;
   }
+  if (range_size_ == 0) {
+    first_ = position;
+  }
+  if (position - first_ == range_size_) {
+    do {
+      ++range_size_;
+    } while (InTable(first_ + range_size_));
+    return true;
+  }
+  Slot& slot = slots_[Find(position / kPageSize)];
+  const std::uint64_t bit = std::uint64_t{1} << (position % kPageSize);
   num_pages_ += slot.bits == 0 ? 1 : 0;
   assert(num_pages_ < slots_.size());
   slot.page = position / kPageSize;

@@ -2,12 +2,14 @@
 //
 // Thread safety: none, but for allocated_bytes(), which any thread may call.
 //
-// A hash table of 64-position pages: a contiguous range costs a few bits for each position, a
-// position far from all others two words.
+// Positions that follow the first one without a gap are a range, which costs nothing. The others are
+// in a hash table of 64-position pages, where a contiguous range costs a few bits for each position,
+// and a position far from all others two words.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "base/published.h"
@@ -19,15 +21,17 @@ class PositionSet {
   static constexpr std::uint64_t kPageSize = 64;
 
   [[nodiscard]] bool Contains(std::uint64_t position) const {
-    return !slots_.empty() &&
-           (slots_[Find(position / kPageSize)].bits >> (position % kPageSize) & 1U) != 0;
+    return position - first_ < range_size_ || InTable(position);
   }
+
+  /// No more pages than this are needed for these positions, in this order.
+  [[nodiscard]] std::size_t MaxPages(std::span<const std::uint64_t> positions) const;
 
   /// Makes room for `num_pages` pages more, so that Insert does not allocate. Throws
   /// std::bad_alloc, nothing changed.
   void Reserve(std::size_t num_pages);
 
-  /// False when it was there. Needs room for a page.
+  /// False when it was there. Needs room for a page, unless it comes next in the range.
   bool Insert(std::uint64_t position);
 
   [[nodiscard]] std::size_t allocated_bytes() const { return allocated_bytes_.LoadAcquire(); }
@@ -38,9 +42,15 @@ class PositionSet {
     std::uint64_t bits;  // 0: the slot is free.
   };
 
+  [[nodiscard]] bool InTable(std::uint64_t position) const {
+    return !slots_.empty() &&
+           (slots_[Find(position / kPageSize)].bits >> (position % kPageSize) & 1U) != 0;
+  }
   /// The page's slot, or the free one where it belongs.
   [[nodiscard]] std::size_t Find(std::uint64_t page) const;
 
+  std::uint64_t first_ = 0;  // Of the range. Places in it are counted modulo 2^64.
+  std::uint64_t range_size_ = 0;
   std::vector<Slot> slots_;  // A power of two, at most 3/4 used.
   std::size_t num_pages_ = 0;
   Published<std::size_t> allocated_bytes_{0};
