@@ -185,6 +185,13 @@ float NaiveIndex::CoarseDistance(const std::vector<float>& query, std::size_t p)
                                          : ChainL2(query.data(), centroid, dim_);
 }
 
+float NaiveIndex::PartitionTerm(const std::vector<float>& query, std::size_t p) const {
+  if (model_.residual()) {
+    return CoarseDistance(query, p);
+  }
+  return model_.metric() == Metric::kDot ? 1.0F : 0.0F;
+}
+
 std::vector<std::uint32_t> NaiveIndex::ProbeOrder(const float* query) const {
   const std::vector<float> prepared = Prepared(query);
   std::vector<float> distances;
@@ -298,6 +305,16 @@ float NaiveIndex::LowerBound(const Row& row, const QuantizedTable& table,
   return std::fma(table.delta, steps, base + row.term);
 }
 
+std::vector<float> NaiveIndex::LowerBounds(const float* query) const {
+  const std::vector<float> prepared = Prepared(query);
+  const QuantizedTable table = Quantized(Table(prepared));
+  std::vector<float> bounds;
+  for (const Row& row : rows_) {
+    bounds.push_back(LowerBound(row, table, PartitionTerm(prepared, row.partition)));
+  }
+  return bounds;
+}
+
 Result<NaiveIndex::Answer> NaiveIndex::Search(const float* query, const SearchOptions& options,
                                               std::span<const std::uint32_t> probed) const {
   const std::vector<float> prepared = Prepared(query);
@@ -334,10 +351,7 @@ std::vector<NaiveIndex::Scored> NaiveIndex::Ranked(const std::vector<float>& que
       continue;
     }
     ++*num_eligible;
-    float partition_term = model_.metric() == Metric::kDot ? 1.0F : 0.0F;
-    if (model_.residual()) {
-      partition_term = CoarseDistance(query, row.partition);
-    }
+    const float partition_term = PartitionTerm(query, row.partition);
     if (options.refine_factor > 0) {
       // Ranked before scaling, which may round; the range is one of scaled distances.
       const float bound = LowerBound(row, quantized, partition_term);

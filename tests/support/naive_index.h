@@ -54,6 +54,10 @@ class NaiveIndex {
   [[nodiscard]] Result<Answer> Search(const float* query, const SearchOptions& options,
                                       std::span<const std::uint32_t> probed) const;
 
+  /// Of the distance to each row, by ordinal and before scaling: what ranks candidates for an exact
+  /// distance.
+  [[nodiscard]] std::vector<float> LowerBounds(const float* query) const;
+
   [[nodiscard]] const std::vector<Row>& rows() const { return rows_; }
   /// The row at this position, or nullptr.
   [[nodiscard]] const Row* Find(std::uint64_t position) const;
@@ -77,6 +81,8 @@ class NaiveIndex {
   [[nodiscard]] std::vector<float> Prepared(const float* vector) const;
   [[nodiscard]] Row Encode(std::uint64_t position, std::vector<float> raw) const;
   [[nodiscard]] float CoarseDistance(const std::vector<float>& query, std::size_t p) const;
+  /// What the distances of a partition's rows begin with.
+  [[nodiscard]] float PartitionTerm(const std::vector<float>& query, std::size_t p) const;
   [[nodiscard]] bool IsEligible(std::uint32_t ordinal, const SearchOptions& options) const;
   /// [num_sub_vectors][num_codewords]
   [[nodiscard]] std::vector<float> Table(const std::vector<float>& query) const;
