@@ -15,6 +15,7 @@
 #include "index/adc_tables.h"
 #include "simd/dispatch.h"
 #include "support/code_blocks.h"
+#include "support/kernel_inputs.h"
 #include "support/property.h"
 #include "support/random_models.h"
 #include "support/results.h"
@@ -120,7 +121,7 @@ class Attack {
   /// How many vectors the bound rules out when the nearest one is all that is wanted.
   std::size_t NumRuledOut() {
     const float threshold = *std::min_element(distances_.begin(), distances_.end());
-    return kNumVectors - Survivors(*Value(simd::KernelsFor("scalar")), threshold).size();
+    return kNumVectors - SurvivorsOf(*Value(simd::KernelsFor("scalar")), threshold).lanes.size();
   }
 
  private:
@@ -213,10 +214,10 @@ class Attack {
         Metric::kL2, Value(IvfModel::Create({zero.data(), 1, num_sub_vectors_})),
         Value(ProductQuantizer::Create(num_sub_vectors_, num_sub_vectors_, num_bits_, codebook)),
         true));
-    tables_.Build(model.data(), queries.data());
+    tables_.Build(model.data(), queries.data(), &entries_);
   }
 
-  [[nodiscard]] const float* table() const { return tables_.entries(); }
+  [[nodiscard]] const float* table() const { return entries_.data(); }
 
   [[nodiscard]] forebay::testing::RunBound BoundFor(float threshold) const {
     const auto [entries, delta] = tables_.bound_table();
@@ -260,7 +261,7 @@ class Attack {
     return SumOf(codes_[i], partition_term_ + terms_[i]);
   }
 
-  /// The vectors as an extent's blocks.
+  /// The vectors as the blocks of a partition.
   void Pack() {
     const std::size_t per_byte = 8 / num_bits_;
     code_len_ = num_sub_vectors_ / per_byte;
@@ -277,29 +278,24 @@ class Attack {
     }
   }
 
-  std::vector<std::uint32_t> Survivors(const simd::Kernels& kernels, float threshold) const {
-    const auto bound = BoundFor(threshold);
-    const auto blocks = forebay::testing::BlocksOf(
-        {packed_.data(), has_terms_ ? terms_.data() : nullptr, code_len_, kNumVectors}, bound,
-        nullptr);
-    std::vector<std::uint32_t> survivors(blocks.size() * simd::kBlockLanes + simd::kPackLanes);
-    const auto scan = num_bits_ == 8 ? kernels.scan_8bit : kernels.scan_4bit;
-    survivors.resize(scan({blocks.data(), blocks.size(), code_len_}, {bound.table, bound.delta},
-                          survivors.data()));
-    return survivors;
+  [[nodiscard]] Kept SurvivorsOf(const simd::Kernels& kernels, float threshold) const {
+    const float* terms = has_terms_ ? terms_.data() : nullptr;
+    return Survivors(kernels, {packed_.data(), terms, code_len_, kNumVectors}, BoundFor(threshold),
+                     num_bits_, nullptr);
   }
 
   void CheckThreshold(float threshold) const {
-    const auto kept = Survivors(*Value(simd::KernelsFor("scalar")), threshold);
+    const Kept kept = SurvivorsOf(*Value(simd::KernelsFor("scalar")), threshold);
     for (std::uint32_t i = 0; i < kNumVectors; ++i) {
-      Require(distances_[i] > threshold || std::binary_search(kept.begin(), kept.end(), i),
-              "vector " + std::to_string(i) + " at distance " + std::to_string(distances_[i]) +
-                  " is ruled out, threshold " + std::to_string(threshold));
+      Require(
+          distances_[i] > threshold || std::binary_search(kept.lanes.begin(), kept.lanes.end(), i),
+          "vector " + std::to_string(i) + " at distance " + std::to_string(distances_[i]) +
+              " is ruled out, threshold " + std::to_string(threshold));
     }
     for (const std::string_view level : simd::LevelNames()) {
       const auto kernels = simd::KernelsFor(level);
-      Require(!kernels.ok() || Survivors(**kernels, threshold) == kept,
-              std::string(level) + " rules out others than scalar");
+      Require(!kernels.ok() || SurvivorsOf(**kernels, threshold) == kept,
+              std::string(level) + " keeps others than scalar, or with other bounds");
     }
   }
 
@@ -308,6 +304,7 @@ class Attack {
   const std::size_t num_sub_vectors_;
   Rng random_;
   index::AdcTables tables_;
+  std::vector<float> entries_;  // The table that is bounded.
   float partition_term_ = 0;
   float max_vector_term_ = 0;
   bool has_terms_ = false;

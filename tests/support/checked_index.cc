@@ -172,16 +172,12 @@ void CheckedIndex::CheckMemory() const {
   RequireEqual("bytes of ordinals", usage.ordinals, num_lanes * sizeof(std::uint32_t));
   RequireEqual("bytes of vector terms", usage.vector_terms,
                real_.model().residual() ? num_lanes * sizeof(float) : 0);
-  const std::size_t capacity = real_.options().capacity;
-  const std::size_t first_extent = (capacity + kLanes - 1) / kLanes * kLanes;
-  std::size_t most = 0;
+  std::size_t num_blocks = 0;
   for (std::size_t p = 0; p < real_.num_partitions(); ++p) {
-    const std::size_t size = real_.partition_size(p);
-    most += size == 0 ? 0 : std::max(first_extent, size + size / 2 + kLanes);
+    num_blocks += (real_.partition_size(p) + kLanes - 1) / kLanes;
   }
-  Require(num_lanes >= naive_.rows().size() && num_lanes <= most,
-          fmt::format("{} rows have {} lanes, at most {} are expected", naive_.rows().size(),
-                      num_lanes, most));
+  RequireEqual("lanes, no partition having more than one block that is not full", num_lanes,
+               num_blocks * kLanes);
 }
 
 }  // namespace forebay::testing

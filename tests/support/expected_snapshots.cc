@@ -61,7 +61,9 @@ ExpectedSnapshots::ExpectedSnapshots(const Setting& setting)
   index_.CheckContents();
   partitions_ = index_.real().partitions();
   for (std::size_t q = 0; q < kNumQueries; ++q) {
-    scored_.push_back(Score({queries_.data() + q * dim(), 1, dim()}));
+    const float* query = queries_.data() + q * dim();
+    by_code_.push_back(Score({query, 1, dim()}));
+    by_bound_.push_back(ByBound(query, by_code_.back()));
   }
 }
 
@@ -94,7 +96,7 @@ void ExpectedSnapshots::CheckHits(std::size_t query, const SearchOptions& option
   const auto& probed = stats.probed_partitions;
   std::vector<Hit> expected;
   const std::size_t most = options.k * std::max<std::size_t>(options.refine_factor, 1);
-  for (const ScoredRow& row : scored_[query]) {
+  for (const ScoredRow& row : options.refine_factor > 0 ? by_bound_[query] : by_code_[query]) {
     const std::uint64_t position = row.by_code.row_position;
     const bool eligible =
         row.ordinal < snapshot && position <= options.max_row_position &&
@@ -130,6 +132,16 @@ std::vector<ExpectedSnapshots::ScoredRow> ExpectedSnapshots::Score(VectorView qu
     const auto ordinal = static_cast<std::uint32_t>(row - index_.naive().rows().data());
     rows.push_back({hit, exact.at(hit.row_position), ordinal, row->partition});
   }
+  return rows;
+}
+
+std::vector<ExpectedSnapshots::ScoredRow> ExpectedSnapshots::ByBound(
+    const float* query, std::vector<ScoredRow> rows) const {
+  const std::vector<float> bounds = index_.naive().LowerBounds(query);
+  std::sort(rows.begin(), rows.end(), [&bounds](const ScoredRow& a, const ScoredRow& b) {
+    return Nearer({bounds[a.ordinal], a.by_code.row_position},
+                  {bounds[b.ordinal], b.by_code.row_position});
+  });
   return rows;
 }
 

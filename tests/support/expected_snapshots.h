@@ -72,7 +72,11 @@ class ExpectedSnapshots {
   };
 
   [[nodiscard]] std::size_t dim() const { return setting_.model.dim(); }
+  /// All rows, the nearest by code first.
   [[nodiscard]] std::vector<ScoredRow> Score(VectorView query) const;
+  /// The same rows, those of least lower bound first.
+  [[nodiscard]] std::vector<ScoredRow> ByBound(const float* query,
+                                               std::vector<ScoredRow> rows) const;
 
   const Setting setting_;
   CheckedIndex index_;
@@ -81,7 +85,8 @@ class ExpectedSnapshots {
   std::vector<std::uint64_t> positions_;
   std::vector<std::size_t> boundaries_ = {0};  // What a snapshot may be.
   std::vector<PartitionEntries> partitions_;
-  std::vector<std::vector<ScoredRow>> scored_;  // For each query, the nearest by code first.
+  std::vector<std::vector<ScoredRow>> by_code_;   // For each query.
+  std::vector<std::vector<ScoredRow>> by_bound_;  // The same.
 };
 
 }  // namespace forebay::testing

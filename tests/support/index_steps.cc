@@ -42,8 +42,12 @@ rc::Gen<InsertStep> InsertSteps() {
 rc::Gen<SearchStep> SearchSteps() {
   using S = SearchStep;
   return gen::build<S>(
-      gen::set(&S::num_queries, gen::inRange<std::size_t>(0, 6)), gen::set(&S::values, AnyValues()),
-      gen::set(&S::stored_queries), gen::set(&S::bad_query, Seldom(20)),
+      // So many that they go through partitions together, or not.
+      gen::set(&S::num_queries,
+               gen::oneOf(gen::inRange<std::size_t>(0, 6), gen::inRange<std::size_t>(0, 6),
+                          gen::inRange<std::size_t>(20, 101))),
+      gen::set(&S::values, AnyValues()), gen::set(&S::stored_queries),
+      gen::set(&S::bad_query, Seldom(20)),
       gen::set(&S::k, gen::element<std::size_t>(0, 1, 2, 3, 10, 50, 200, kNoLimit)),
       gen::set(&S::nprobes, gen::element<std::size_t>(0, 1, 1, 2, 3, 100, kNoLimit)),
       gen::set(&S::refine_factor, gen::element<std::size_t>(0, 0, 1, 3)),

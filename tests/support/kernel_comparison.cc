@@ -33,12 +33,6 @@ Words Nearest(const Kernels& kernels, const Packed& packed, const Rows& rows) {
   return words;
 }
 
-Words PackedDistances(decltype(Kernels::packed_l2) kernel, const Packed& packed, const float* x) {
-  GuardedArray<float> out(packed.view().num_groups() * simd::kPackLanes);
-  kernel(packed.view(), x, out.data());
-  return Bits(out.ToVector());
-}
-
 /// Screened by the level, against the norm's exact scores.
 bool ScreenedDiffers(const Kernels& level, const Packed& packed, const Rows& rows) {
   const auto screen = model::ScreenedMatrix::Make(packed.rows(), packed.view());
@@ -108,6 +102,17 @@ std::string TableKernelThatDiffers(const Kernels& level, const KernelCase& c) {
   return ours.ToVector() == theirs.ToVector() ? "" : "quantize";
 }
 
+std::string KeyKernelThatDiffers(const Kernels& level, const KernelCase& c) {
+  Rng rng(c.seed);
+  std::vector<std::uint64_t> keys(rng.Below(c.num_packed + 1));
+  std::ranges::generate(keys, [&] { return rng.Next() >> (c.seed % 2 * 60); });
+  const std::uint64_t last = keys.empty() ? rng.Next() : keys[rng.Below(keys.size())];
+  const bool in_place = rng.Chance(0.5);
+  return KeepLeast(level, keys, last, in_place) == KeepLeast(Scalar(), keys, last, in_place)
+             ? ""
+             : "keep_least";
+}
+
 }  // namespace
 
 std::ostream& operator<<(std::ostream& out, const KernelCase& c) {
@@ -133,8 +138,8 @@ std::string DenseKernelThatDiffers(const Kernels& level, const KernelCase& c) {
   const GuardedArray<float> y(RandomFloats(c.dim, c.floats, &rng));
   for (const auto& [name, kernel] : {std::pair{"packed_l2", &Kernels::packed_l2},
                                      std::pair{"packed_dot", &Kernels::packed_dot}}) {
-    if (PackedDistances(level.*kernel, packed, x.data()) !=
-        PackedDistances(Scalar().*kernel, packed, x.data())) {
+    if (PackedDistances(level.*kernel, packed.view(), rows.view()) !=
+        PackedDistances(Scalar().*kernel, packed.view(), rows.view())) {
       return name;
     }
   }
@@ -145,7 +150,8 @@ std::string DenseKernelThatDiffers(const Kernels& level, const KernelCase& c) {
       return name;
     }
   }
-  return TableKernelThatDiffers(level, c);
+  const std::string table = TableKernelThatDiffers(level, c);
+  return table.empty() ? KeyKernelThatDiffers(level, c) : table;
 }
 
 std::string CodeKernelThatDiffers(const Kernels& level, const KernelCase& c) {

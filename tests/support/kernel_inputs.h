@@ -93,15 +93,49 @@ inline std::vector<std::uint64_t> RandomMasks(std::size_t num_lanes, double dens
   return masks;
 }
 
-inline std::vector<std::uint32_t> Survivors(const simd::Kernels& kernels, const CodeRun& run,
-                                            const RunBound& bound, unsigned bits,
-                                            const std::uint64_t* eligible) {
-  const auto blocks = BlocksOf(run, bound, eligible);
-  GuardedArray<std::uint32_t> survivors(blocks.size() * simd::kBlockLanes + simd::kPackLanes);
+/// What packed_l2 or packed_dot writes: its bits.
+inline std::vector<std::uint32_t> PackedDistances(decltype(simd::Kernels::packed_l2) kernel,
+                                                  const simd::PackedRows& packed,
+                                                  const simd::StridedRows& rows) {
+  GuardedArray<float> out(rows.num_rows * packed.num_groups() * simd::kPackLanes);
+  kernel(packed, rows, out.data());
+  return Bits(out.ToVector());
+}
+
+/// What keep_least keeps, in memory that ends where the keys do.
+inline std::vector<std::uint64_t> KeepLeast(const simd::Kernels& kernels,
+                                            const std::vector<std::uint64_t>& keys,
+                                            std::uint64_t last, bool in_place) {
+  GuardedArray<std::uint64_t> from(keys);
+  GuardedArray<std::uint64_t> to(keys.size());
+  std::uint64_t* const out = in_place ? from.data() : to.data();
+  const std::size_t count = kernels.keep_least(from.data(), keys.size(), last, out);
+  return {out, out + count};
+}
+
+/// What a scan keeps: lanes, and the bits of their bounds.
+struct Kept {
+  std::vector<std::uint32_t> lanes = {};
+  std::vector<std::uint32_t> bounds = {};
+
+  friend bool operator==(const Kept&, const Kept&) = default;
+};
+
+inline Kept Scan(const simd::Kernels& kernels, const simd::CodeBlocks& blocks,
+                 const simd::BoundTable& table, unsigned bits) {
+  const std::size_t room = blocks.num_blocks * simd::kBlockLanes + simd::kPackLanes;
+  GuardedArray<std::uint32_t> lanes(room);
+  GuardedArray<float> bounds(room);
   const auto scan = bits == 8 ? kernels.scan_8bit : kernels.scan_4bit;
-  const std::size_t count = scan({blocks.data(), blocks.size(), run.code_len},
-                                 {bound.table, bound.delta}, survivors.data());
-  return {survivors.data(), survivors.data() + count};
+  const std::size_t count = scan(blocks, table, {lanes.data(), bounds.data()});
+  return {{lanes.data(), lanes.data() + count}, Bits({bounds.data(), count})};
+}
+
+inline Kept Survivors(const simd::Kernels& kernels, const CodeRun& run, const RunBound& bound,
+                      unsigned bits, const std::uint64_t* eligible) {
+  const auto blocks = BlocksOf(run, bound, eligible);
+  return Scan(kernels, {blocks.data(), blocks.size(), run.code_len}, {bound.table, bound.delta},
+              bits);
 }
 
 inline std::vector<float> AdcDistances(const simd::Kernels& kernels, const CodeRun& run,

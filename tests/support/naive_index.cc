@@ -18,6 +18,12 @@ bool IsNull(const VectorBatch& batch, std::size_t i) {
   return batch.validity != nullptr && (batch.validity[bit / 8] & (1U << (bit % 8))) == 0;
 }
 
+template <typename Scored>
+bool Nearer(const Scored& a, const Scored& b) {
+  return std::pair(a.hit.distance, a.hit.row_position) <
+         std::pair(b.hit.distance, b.hit.row_position);
+}
+
 Status Wrong() { return Status::InvalidArgument("wrong"); }
 
 }  // namespace
@@ -179,6 +185,13 @@ float NaiveIndex::CoarseDistance(const std::vector<float>& query, std::size_t p)
                                          : ChainL2(query.data(), centroid, dim_);
 }
 
+float NaiveIndex::PartitionTerm(const std::vector<float>& query, std::size_t p) const {
+  if (model_.residual()) {
+    return CoarseDistance(query, p);
+  }
+  return model_.metric() == Metric::kDot ? 1.0F : 0.0F;
+}
+
 std::vector<std::uint32_t> NaiveIndex::ProbeOrder(const float* query) const {
   const std::vector<float> prepared = Prepared(query);
   std::vector<float> distances;
@@ -223,7 +236,7 @@ bool NaiveIndex::IsEligible(std::uint32_t ordinal, const SearchOptions& options)
     return contains(*bitmap, position);
   }
   const auto& allowed = std::get<std::span<const std::uint64_t>>(*options.filter);
-  return std::find(allowed.begin(), allowed.end(), position) != allowed.end();
+  return std::binary_search(allowed.begin(), allowed.end(), position);
 }
 
 std::vector<float> NaiveIndex::Table(const std::vector<float>& query) const {
@@ -250,38 +263,65 @@ float NaiveIndex::CodeDistance(const Row& row, const std::vector<float>& table,
   for (std::size_t m = 0; m < num_sub_vectors_; ++m) {
     distance += table[m * model_.pq().num_codewords() + row.codewords[m]];
   }
+  return distance;
+}
+
+float NaiveIndex::Scaled(float distance) const {
   return model_.metric() == Metric::kCosine ? distance * 0.5F : distance;
+}
+
+NaiveIndex::QuantizedTable NaiveIndex::Quantized(const std::vector<float>& table) const {
+  const std::size_t num_codewords = model_.pq().num_codewords();
+  QuantizedTable quantized{.steps = std::vector<std::uint32_t>(table.size(), 0)};
+  std::vector<float> minima;
+  float range = 0;
+  for (auto entries = table.begin(); entries != table.end();) {
+    const auto end = entries + static_cast<std::ptrdiff_t>(num_codewords);
+    minima.push_back(*std::min_element(entries, end));
+    range = std::max(range, *std::max_element(entries, end) - minima.back());
+    quantized.sum_of_minima += static_cast<double>(minima.back());
+    entries = end;
+  }
+  // A little less than 255 steps, so that no entry is rounded up.
+  const float steps_per_unit = 255.0F / range * (1.0F - 1.0F / 2097152.0F);
+  if (std::isfinite(steps_per_unit)) {
+    quantized.delta = range / 255.0F;
+    for (std::size_t i = 0; i < table.size(); ++i) {
+      const float steps = (table[i] - minima[i / num_codewords]) * steps_per_unit;
+      quantized.steps[i] = static_cast<std::uint32_t>(steps);
+    }
+  }
+  return quantized;
+}
+
+float NaiveIndex::LowerBound(const Row& row, const QuantizedTable& table,
+                             float partition_term) const {
+  std::uint64_t sum = 0;
+  for (std::size_t m = 0; m < num_sub_vectors_; ++m) {
+    sum += table.steps[m * model_.pq().num_codewords() + row.codewords[m]];
+  }
+  const auto steps = static_cast<float>(std::min<std::uint64_t>(sum, 65535));
+  const auto base = static_cast<float>(static_cast<double>(partition_term) + table.sum_of_minima);
+  return std::fma(table.delta, steps, base + row.term);
+}
+
+std::vector<float> NaiveIndex::LowerBounds(const float* query) const {
+  const std::vector<float> prepared = Prepared(query);
+  const QuantizedTable table = Quantized(Table(prepared));
+  std::vector<float> bounds;
+  for (const Row& row : rows_) {
+    bounds.push_back(LowerBound(row, table, PartitionTerm(prepared, row.partition)));
+  }
+  return bounds;
 }
 
 Result<NaiveIndex::Answer> NaiveIndex::Search(const float* query, const SearchOptions& options,
                                               std::span<const std::uint32_t> probed) const {
   const std::vector<float> prepared = Prepared(query);
-  const std::vector<float> table = Table(prepared);
-  const bool refine = options.refine_factor > 0;
-  const std::set<std::uint32_t> looked_at(probed.begin(), probed.end());
   Answer answer;
-  std::vector<Scored> nearest;
-  for (std::uint32_t i = 0; i < rows_.size(); ++i) {
-    const Row& row = rows_[i];
-    if (!looked_at.contains(row.partition) || !IsEligible(i, options)) {
-      continue;
-    }
-    ++answer.num_eligible;
-    float partition_term = model_.metric() == Metric::kDot ? 1.0F : 0.0F;
-    if (model_.residual()) {
-      partition_term = CoarseDistance(prepared, row.partition);
-    }
-    const float distance = CodeDistance(row, table, partition_term);
-    if (distance >= options.distance_lower && (refine || distance < options.distance_upper)) {
-      nearest.push_back({{distance, row.position}, i});
-    }
-  }
-  const auto nearer = [](const Scored& a, const Scored& b) {
-    return std::pair(a.hit.distance, a.hit.row_position) <
-           std::pair(b.hit.distance, b.hit.row_position);
-  };
-  std::sort(nearest.begin(), nearest.end(), nearer);
-  if (refine) {
+  std::vector<Scored> nearest = Ranked(prepared, options, probed, &answer.num_eligible);
+  std::sort(nearest.begin(), nearest.end(), Nearer<Scored>);
+  if (options.refine_factor > 0) {
     if (nearest.size() / options.refine_factor >= options.k) {
       nearest.resize(options.k * options.refine_factor);
     }
@@ -289,12 +329,43 @@ Result<NaiveIndex::Answer> NaiveIndex::Search(const float* query, const SearchOp
     if (Status status = Rerank(prepared, options, &nearest); !status.ok()) {
       return status;
     }
-    std::sort(nearest.begin(), nearest.end(), nearer);
+    std::sort(nearest.begin(), nearest.end(), Nearer<Scored>);
   }
   for (std::size_t i = 0; i < std::min(options.k, nearest.size()); ++i) {
     answer.hits.push_back(nearest[i].hit);
   }
   return answer;
+}
+
+std::vector<NaiveIndex::Scored> NaiveIndex::Ranked(const std::vector<float>& query,
+                                                   const SearchOptions& options,
+                                                   std::span<const std::uint32_t> probed,
+                                                   std::size_t* num_eligible) const {
+  const std::vector<float> table = Table(query);
+  const QuantizedTable quantized = Quantized(table);
+  const std::set<std::uint32_t> looked_at(probed.begin(), probed.end());
+  std::vector<Scored> ranked;
+  for (std::uint32_t i = 0; i < rows_.size(); ++i) {
+    const Row& row = rows_[i];
+    if (!looked_at.contains(row.partition) || !IsEligible(i, options)) {
+      continue;
+    }
+    ++*num_eligible;
+    const float partition_term = PartitionTerm(query, row.partition);
+    if (options.refine_factor > 0) {
+      // Ranked before scaling, which may round; the range is one of scaled distances.
+      const float bound = LowerBound(row, quantized, partition_term);
+      if (Scaled(bound) >= options.distance_lower) {
+        ranked.push_back({{bound, row.position}, i});
+      }
+      continue;
+    }
+    const float distance = Scaled(CodeDistance(row, table, partition_term));
+    if (distance >= options.distance_lower && distance < options.distance_upper) {
+      ranked.push_back({{distance, row.position}, i});
+    }
+  }
+  return ranked;
 }
 
 Status NaiveIndex::Rerank(const std::vector<float>& query, const SearchOptions& options,

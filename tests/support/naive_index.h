@@ -54,6 +54,10 @@ class NaiveIndex {
   [[nodiscard]] Result<Answer> Search(const float* query, const SearchOptions& options,
                                       std::span<const std::uint32_t> probed) const;
 
+  /// Of the distance to each row, by ordinal and before scaling: what ranks candidates for an exact
+  /// distance.
+  [[nodiscard]] std::vector<float> LowerBounds(const float* query) const;
+
   [[nodiscard]] const std::vector<Row>& rows() const { return rows_; }
   /// The row at this position, or nullptr.
   [[nodiscard]] const Row* Find(std::uint64_t position) const;
@@ -65,16 +69,37 @@ class NaiveIndex {
     std::uint32_t ordinal = 0;
   };
 
+  /// A table in steps of `delta` above the least entry of each sub-vector, rounded down.
+  struct QuantizedTable {
+    std::vector<std::uint32_t> steps;
+    float delta = 0;
+    double sum_of_minima = 0;
+  };
+
   [[nodiscard]] Status CheckShape(const VectorBatch& batch) const;
   [[nodiscard]] bool IsBad(std::span<const float> vector) const;
   [[nodiscard]] std::vector<float> Prepared(const float* vector) const;
   [[nodiscard]] Row Encode(std::uint64_t position, std::vector<float> raw) const;
   [[nodiscard]] float CoarseDistance(const std::vector<float>& query, std::size_t p) const;
+  /// What the distances of a partition's rows begin with.
+  [[nodiscard]] float PartitionTerm(const std::vector<float>& query, std::size_t p) const;
   [[nodiscard]] bool IsEligible(std::uint32_t ordinal, const SearchOptions& options) const;
   /// [num_sub_vectors][num_codewords]
   [[nodiscard]] std::vector<float> Table(const std::vector<float>& query) const;
+  [[nodiscard]] QuantizedTable Quantized(const std::vector<float>& table) const;
+  /// The eligible rows of the probed partitions with their distances, or with their lower bounds
+  /// when there is re-ranking, in any order. The range has ruled out the others.
+  [[nodiscard]] std::vector<Scored> Ranked(const std::vector<float>& query,
+                                           const SearchOptions& options,
+                                           std::span<const std::uint32_t> probed,
+                                           std::size_t* num_eligible) const;
+  /// Both before scaling.
   [[nodiscard]] float CodeDistance(const Row& row, const std::vector<float>& table,
                                    float partition_term) const;
+  [[nodiscard]] float LowerBound(const Row& row, const QuantizedTable& table,
+                                 float partition_term) const;
+  /// The distance of codes under cosine is half of that of normalised vectors.
+  [[nodiscard]] float Scaled(float distance) const;
   [[nodiscard]] float ExactDistance(const std::vector<float>& query, const float* raw) const;
   [[nodiscard]] Status Rerank(const std::vector<float>& query, const SearchOptions& options,
                               std::vector<Scored>* nearest) const;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdint>
+#include <iterator>
 #include <limits>
 #include <span>
 #include <vector>
@@ -27,9 +29,11 @@ using forebay::testing::ChainL2;
 using forebay::testing::Floats;
 using forebay::testing::GuardedArray;
 using forebay::testing::kAllFloats;
+using forebay::testing::KeepLeast;
 using forebay::testing::KernelTest;
 using forebay::testing::LevelName;
 using forebay::testing::Packed;
+using forebay::testing::PackedDistances;
 using forebay::testing::RandomFloats;
 using forebay::testing::Rng;
 using forebay::testing::Rows;
@@ -237,20 +241,19 @@ TEST_P(DenseKernelsTest, NearestOfNotANumberIsTheFirst) {
 
 TEST_P(DenseKernelsTest, PackedDistancesEqualScalar) {
   Rng rng(6);
+  std::size_t num_rows = 0;
   for (const std::size_t dim : kDims) {
     for (const std::size_t num_packed : kPackedRows) {
       for (const Floats kind : kAllFloats) {
+        num_rows = num_rows % 11 + 1;
         const Packed packed(num_packed, dim, RandomFloats(num_packed * dim, kind, &rng),
                             std::vector<float>(num_packed));
-        const GuardedArray<float> x(RandomFloats(dim, kind, &rng));
-        const std::size_t padded = packed.view().num_groups() * kPackLanes;
+        const Rows rows(num_rows, dim, dim + rng.Below(3) * 5, kind, &rng);
         for (const auto kernel : {&Kernels::packed_l2, &Kernels::packed_dot}) {
-          GuardedArray<float> expected(padded);
-          GuardedArray<float> actual(padded);
-          (scalar().*kernel)(packed.view(), x.data(), expected.data());
-          (level().*kernel)(packed.view(), x.data(), actual.data());
-          ASSERT_EQ(Bits(actual.ToVector()), Bits(expected.ToVector()))
-              << num_packed << " packed, dim " << dim << ", kind " << static_cast<int>(kind);
+          ASSERT_EQ(PackedDistances(level().*kernel, packed.view(), rows.view()),
+                    PackedDistances(scalar().*kernel, packed.view(), rows.view()))
+              << num_rows << " rows, " << num_packed << " packed, dim " << dim << ", kind "
+              << static_cast<int>(kind);
         }
       }
     }
@@ -259,20 +262,23 @@ TEST_P(DenseKernelsTest, PackedDistancesEqualScalar) {
 
 TEST_P(DenseKernelsTest, PackedDistancesAreChainsOfMultiplyAdds) {
   Rng rng(7);
-  constexpr std::size_t kNumPacked = 150;
   constexpr std::size_t kDim = 19;
-  for (const Floats kind : kAllFloats) {
-    const auto elements = RandomFloats(kNumPacked * kDim, kind, &rng);
-    const Packed packed(kNumPacked, kDim, elements, std::vector<float>(kNumPacked));
-    const auto x = RandomFloats(kDim, kind, &rng);
-    std::vector<float> l2(160);
-    std::vector<float> dot(160);
-    level().packed_l2(packed.view(), x.data(), l2.data());
-    level().packed_dot(packed.view(), x.data(), dot.data());
-    for (std::size_t i = 0; i < kNumPacked; ++i) {
-      const float* element = elements.data() + i * kDim;
-      ASSERT_EQ(Bits(l2[i]), Bits(ChainL2(x.data(), element, kDim))) << i;
-      ASSERT_EQ(Bits(dot[i]), Bits(ChainDot(0, x.data(), element, kDim))) << i;
+  for (const std::size_t num_packed : Sizes{1, 16, 37, 150}) {
+    const Packed packed(num_packed, kDim, RandomFloats(num_packed * kDim, Floats::kWild, &rng),
+                        std::vector<float>(num_packed));
+    const std::size_t padded = packed.view().num_groups() * kPackLanes;
+    for (std::size_t num_rows = 1; num_rows <= 20; ++num_rows) {
+      const Rows guarded(num_rows, kDim, kDim + num_rows % 4, Floats::kWild, &rng);
+      const StridedRows rows = guarded.view();
+      const auto l2 = PackedDistances(level().packed_l2, packed.view(), rows);
+      const auto dot = PackedDistances(level().packed_dot, packed.view(), rows);
+      for (std::size_t i = 0; i < num_rows * num_packed; ++i) {
+        const float* x = rows.data + i / num_packed * rows.stride;
+        const float* y = packed.row(i % num_packed);
+        const std::size_t at = i / num_packed * padded + i % num_packed;
+        ASSERT_EQ(l2[at], Bits(ChainL2(x, y, kDim))) << num_rows << ' ' << num_packed << ' ' << i;
+        ASSERT_EQ(dot[at], Bits(ChainDot(0, x, y, kDim))) << num_rows << ' ' << num_packed;
+      }
     }
   }
 }
@@ -331,6 +337,29 @@ TEST_P(DenseKernelsTest, QuantizeEqualsScalarAndTheDefinition) {
       GuardedArray<std::uint8_t> bytes(n);
       kernels->quantize(guarded.data(), n, min, steps, bytes.data());
       ASSERT_EQ(bytes.ToVector(), expected) << kernels->name << ' ' << n;
+    }
+  }
+}
+
+TEST_P(DenseKernelsTest, KeepLeastKeepsTheOrder) {
+  Rng rng(10);
+  for (std::size_t n = 0; n <= 40; ++n) {
+    // Keys that differ in their lowest bits, often equal, and in all.
+    for (const unsigned num_bits : {1U, 3U, 64U}) {
+      std::vector<std::uint64_t> keys(n);
+      std::generate(keys.begin(), keys.end(), [&] { return rng.Next() >> (64 - num_bits); });
+      std::vector<std::uint64_t> lasts = keys;
+      lasts.insert(lasts.end(), {0, 1, std::uint64_t{1} << 63U, ~std::uint64_t{0}});
+      for (const std::uint64_t last : lasts) {
+        std::vector<std::uint64_t> expected;
+        std::copy_if(keys.begin(), keys.end(), std::back_inserter(expected),
+                     [last](std::uint64_t key) { return key <= last; });
+        for (const bool in_place : {false, true}) {
+          ASSERT_EQ(KeepLeast(level(), keys, last, in_place), expected)
+              << n << " keys, last " << last << ", in place " << in_place;
+          ASSERT_EQ(KeepLeast(scalar(), keys, last, in_place), expected) << n;
+        }
+      }
     }
   }
 }

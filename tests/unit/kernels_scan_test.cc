@@ -30,6 +30,7 @@ using forebay::testing::EntriesPerByte;
 using forebay::testing::RunBound;
 using RandomCodes = forebay::testing::CodeBlocks;
 using forebay::testing::GuardedArray;
+using forebay::testing::Kept;
 using forebay::testing::KernelTest;
 using forebay::testing::LevelName;
 using forebay::testing::RandomBytes;
@@ -63,16 +64,18 @@ float LowerBound(const CodeRun& run, const RunBound& bound, unsigned bits, std::
   return std::fma(bound.delta, steps, bound.base + term);
 }
 
-std::vector<std::uint32_t> SurvivorsByDefinition(const CodeRun& run, const RunBound& bound,
-                                                 unsigned bits, const std::uint64_t* eligible) {
-  std::vector<std::uint32_t> survivors;
+Kept SurvivorsByDefinition(const CodeRun& run, const RunBound& bound, unsigned bits,
+                           const std::uint64_t* eligible) {
+  Kept kept;
   for (std::size_t lane = 0; lane < run.num_lanes; ++lane) {
     const bool candidate = eligible == nullptr || (eligible[lane / 64] >> (lane % 64) & 1U) != 0;
-    if (candidate && !(LowerBound(run, bound, bits, lane) > bound.limit)) {
-      survivors.push_back(static_cast<std::uint32_t>(lane));
+    const float lower = LowerBound(run, bound, bits, lane);
+    if (candidate && !(lower > bound.limit)) {
+      kept.lanes.push_back(static_cast<std::uint32_t>(lane));
+      kept.bounds.push_back(Bits(lower));
     }
   }
-  return survivors;
+  return kept;
 }
 
 /// Limits under which no, few, half and all lanes survive, one that is exactly the bound of a lane,
@@ -183,46 +186,102 @@ TEST_P(ScanKernelsTest, WhatIsNotANumberSurvives) {
     const RandomCodes blocks(100, 3, {.terms = true}, &rng);
     const GuardedArray<std::uint8_t> table(RandomBytes(3 * EntriesPerByte(bits), &rng));
     const RunBound bound{table.data(), 0.0F, 1.0F, std::nanf("")};
-    EXPECT_EQ(Survivors(level(), blocks.run(), bound, bits, nullptr).size(), 100U);
+    EXPECT_EQ(Survivors(level(), blocks.run(), bound, bits, nullptr).lanes.size(), 100U);
   }
 }
+
+/// Runs of codes behind each other, each with its own bound, and what a scan of all must keep.
+class MixedRuns {
+ public:
+  static constexpr std::size_t kCodeLen = 6;
+  static constexpr float kDelta = 0.25F;
+
+  MixedRuns(unsigned bits, Rng* rng)
+      : bits_(bits), rng_(*rng), table_(RandomBytes(kCodeLen * EntriesPerByte(bits), rng)) {}
+
+  /// Whole blocks, then one of the lanes that are left.
+  void Add(std::size_t num_lanes) {
+    const RandomCodes& codes = runs_.emplace_back(
+        num_lanes, kCodeLen,
+        forebay::testing::CodeBlocksOptions{.terms = rng_.Chance(0.5), .to_the_edge = true}, &rng_);
+    RunBound bound{table_.data(), rng_.Uniform(-9, 9), kDelta, 0};
+    const auto limits = Limits(codes.run(), bound, bits_);
+    bound.limit = limits[rng_.Below(limits.size())];
+    const auto masks = RandomMasks(num_lanes, 0.7, &rng_);
+    const Kept kept = SurvivorsByDefinition(codes.run(), bound, bits_, masks.data());
+    for (const std::uint32_t lane : kept.lanes) {
+      expected_.lanes.push_back(static_cast<std::uint32_t>(blocks_.size() * kBlockLanes) + lane);
+    }
+    expected_.bounds.insert(expected_.bounds.end(), kept.bounds.begin(), kept.bounds.end());
+    const auto blocks = BlocksOf(codes.run(), bound, masks.data());
+    blocks_.insert(blocks_.end(), blocks.begin(), blocks.end());
+  }
+
+  [[nodiscard]] const Kept& expected() const { return expected_; }
+  [[nodiscard]] Kept Scan(const Kernels& kernels) const {
+    const GuardedArray<CodeBlock> blocks(blocks_);
+    return forebay::testing::Scan(kernels, {blocks.data(), blocks.size(), kCodeLen},
+                                  {table_.data(), kDelta}, bits_);
+  }
+
+ private:
+  const unsigned bits_;
+  Rng& rng_;
+  const GuardedArray<std::uint8_t> table_;
+  std::deque<RandomCodes> runs_;
+  std::vector<CodeBlock> blocks_;
+  Kept expected_;
+};
 
 TEST_P(ScanKernelsTest, EveryBlockHasItsOwnBound) {
   Rng rng(6);
   for (const unsigned bits : {8U, 4U}) {
     for (std::size_t num_runs = 1; num_runs <= 40; ++num_runs) {
-      constexpr std::size_t kCodeLen = 6;
-      const GuardedArray<std::uint8_t> table(RandomBytes(kCodeLen * EntriesPerByte(bits), &rng));
-      std::deque<RandomCodes> runs;  // Each ends with a partial block, or with a full one.
-      std::vector<CodeBlock> blocks;
-      std::vector<std::uint32_t> expected;
-      while (runs.size() < num_runs) {
-        const std::size_t num_lanes = rng.Chance(0.5) ? 64 : 1 + rng.Below(200);
-        const auto& codes = runs.emplace_back(
-            num_lanes, kCodeLen,
-            forebay::testing::CodeBlocksOptions{.terms = rng.Chance(0.5), .to_the_edge = true},
-            &rng);
-        RunBound bound{table.data(), rng.Uniform(-9, 9), 0.25F, 0};
-        const auto limits = Limits(codes.run(), bound, bits);
-        bound.limit = limits[rng.Below(limits.size())];
-        const auto masks = RandomMasks(num_lanes, 0.7, &rng);
-        const auto first = static_cast<std::uint32_t>(blocks.size() * kBlockLanes);
-        for (const auto lane : SurvivorsByDefinition(codes.run(), bound, bits, masks.data())) {
-          expected.push_back(first + lane);
-        }
-        const auto more = BlocksOf(codes.run(), bound, masks.data());
-        blocks.insert(blocks.end(), more.begin(), more.end());
+      MixedRuns runs(bits, &rng);
+      for (std::size_t i = 0; i < num_runs; ++i) {
+        runs.Add(rng.Chance(0.5) ? 64 : 1 + rng.Below(200));
       }
-      const GuardedArray<CodeBlock> guarded(blocks);
       for (const Kernels* kernels : {&scalar(), &level()}) {
-        GuardedArray<std::uint32_t> survivors(blocks.size() * kBlockLanes + kPackLanes);
-        const auto scan = bits == 8 ? kernels->scan_8bit : kernels->scan_4bit;
-        const std::size_t count = scan({guarded.data(), blocks.size(), kCodeLen},
-                                       {table.data(), 0.25F}, survivors.data());
-        ASSERT_EQ(std::vector(survivors.data(), survivors.data() + count), expected)
+        ASSERT_EQ(runs.Scan(*kernels), runs.expected())
             << kernels->name << ", " << bits << " bits, " << num_runs << " runs";
       }
     }
+  }
+}
+
+TEST_P(ScanKernelsTest, PartialBlocksStandAnywhere) {
+  // A tile ends with the first partial block: all patterns of partial and full blocks that fit into
+  // the largest tile and one more.
+  constexpr unsigned kNumBlocks = 9;
+  Rng rng(7);
+  for (const unsigned bits : {8U, 4U}) {
+    for (unsigned partial = 0; partial < 1U << kNumBlocks; ++partial) {
+      MixedRuns runs(bits, &rng);
+      for (unsigned b = 0; b < kNumBlocks; ++b) {
+        runs.Add((partial >> b & 1U) != 0 ? 1 + rng.Below(63) : 64);
+      }
+      ASSERT_EQ(runs.Scan(level()), runs.expected()) << bits << " bits, pattern " << partial;
+    }
+  }
+}
+
+TEST_P(ScanKernelsTest, ManyPartialBlocksInARow) {
+  Rng rng(8);
+  for (const unsigned bits : {8U, 4U}) {
+    for (std::size_t num_blocks = 1; num_blocks <= 34; ++num_blocks) {
+      MixedRuns runs(bits, &rng);
+      for (std::size_t b = 0; b < num_blocks; ++b) {
+        runs.Add(b % 11 == 10 ? 64 : 1 + rng.Below(63));
+      }
+      ASSERT_EQ(runs.Scan(level()), runs.expected()) << bits << " bits, " << num_blocks;
+    }
+  }
+}
+
+TEST_P(ScanKernelsTest, NoBlocksGiveNothing) {
+  const GuardedArray<std::uint8_t> table(std::vector<std::uint8_t>(256));
+  for (const unsigned bits : {8U, 4U}) {
+    EXPECT_EQ(forebay::testing::Scan(level(), {nullptr, 0, 1}, {table.data(), 1}, bits), Kept());
   }
 }
 

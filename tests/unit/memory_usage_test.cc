@@ -27,7 +27,7 @@ IvfPqMemIndex MakeIndex(std::size_t num_partitions, std::size_t capacity, bool r
       {.capacity = capacity}));
 }
 
-TEST(MemoryUsageTest, AnEmptyIndexHasItsDirectoriesOnly) {
+TEST(MemoryUsageTest, AnEmptyIndexHasItsPartitionsOnly) {
   const MemoryUsage usage = MakeIndex(10, 100000).memory_usage();
   EXPECT_EQ(usage.codes, 0U);
   EXPECT_EQ(usage.ordinals, 0U);
@@ -37,18 +37,21 @@ TEST(MemoryUsageTest, AnEmptyIndexHasItsDirectoriesOnly) {
   EXPECT_EQ(usage.total(), usage.partitions);
 }
 
-TEST(MemoryUsageTest, FollowsWhatIsStored) {
-  // The first extent holds 1,000 rows in 16 blocks, the next one half as many.
+/// Blocks of 64 rows, for `size` rows in one partition.
+std::size_t NumBlocks(std::size_t size) { return (size + 63) / 64; }
+
+TEST(MemoryUsageTest, FollowsTheRowsInBlocks) {
   for (const bool residual : {false, true}) {
     IvfPqMemIndex index = MakeIndex(1, 1000, residual);
     const Vectors vectors = RandomVectors(1600, kDim, 1);
     std::size_t num_rows = 0;
-    for (const auto& [total, allocated] : {std::pair{1U, 1024U},
+    for (const auto& [total, allocated] : {std::pair{1U, 64U},
+                                           {64U, 64U},
+                                           {65U, 128U},
                                            {1000U, 1024U},
                                            {1024U, 1024U},
-                                           {1025U, 1536U},
-                                           {1536U, 1536U},
-                                           {1537U, 2304U}}) {
+                                           {1025U, 1088U},
+                                           {1537U, 1600U}}) {
       Value(index.Insert(vectors.rows(num_rows, total - num_rows), num_rows));
       num_rows = total;
       const MemoryUsage usage = index.memory_usage();
@@ -59,6 +62,36 @@ TEST(MemoryUsageTest, FollowsWhatIsStored) {
                                    usage.row_positions + usage.partitions);
     }
   }
+}
+
+TEST(MemoryUsageTest, NoPartitionHasMoreThanOneBlockThatIsNotFull) {
+  // Whatever the capacity, and however the rows come.
+  for (const std::size_t capacity : {1U, 64U, 1000U}) {
+    IvfPqMemIndex index = MakeIndex(20, capacity);
+    const Vectors vectors = RandomVectors(9000, kDim, 4);
+    for (std::size_t begin = 0, size = 1; begin + size <= 9000; begin += size, size += 7) {
+      Value(index.Insert(vectors.rows(begin, size), begin));
+      std::size_t num_blocks = 0;
+      for (const std::size_t rows : index.partition_sizes()) {
+        num_blocks += NumBlocks(rows);
+      }
+      ASSERT_EQ(index.memory_usage().codes, num_blocks * 64 * 4) << begin;
+    }
+  }
+}
+
+TEST(MemoryUsageTest, PartitionsOfMoreThanNineBlocksHaveAList) {
+  IvfPqMemIndex index = MakeIndex(1, 1000);
+  const Vectors vectors = RandomVectors(10000, kDim, 5);
+  const auto bytes = [&] { return index.memory_usage().partitions - sizeof(index::Partition); };
+  Value(index.Insert(vectors.rows(0, 9 * 64), 0));
+  EXPECT_EQ(bytes(), 0U);
+  Value(index.Insert(vectors.rows(9 * 64, 1), 9 * 64));
+  EXPECT_GT(bytes(), 0U);
+  EXPECT_LE(bytes(), 128U);
+  Value(index.Insert(vectors.rows(600, 9400), 600));
+  EXPECT_GE(bytes(), (NumBlocks(9977) - 9) * sizeof(std::uint32_t));
+  EXPECT_LE(bytes(), NumBlocks(9977) * 16);  // Next to nothing for each row.
 }
 
 TEST(MemoryUsageTest, PartitionsWithoutRowsHaveNoBlocks) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <iterator>
 #include <numeric>
 #include <vector>
@@ -44,12 +45,12 @@ struct TestRows {
   }
 };
 
-/// A partition with its layout.
+/// A partition with its blocks.
 struct Owned {
   explicit Owned(std::size_t capacity, std::size_t code_len = kCodeLen, bool has_terms = false)
-      : layout(capacity, code_len, has_terms), partition(layout) {}
+      : store({capacity, code_len, has_terms}), partition(&store) {}
 
-  ExtentLayout layout;
+  BlockStore store;
   Partition partition;
 };
 
@@ -117,6 +118,8 @@ TEST(PartitionTest, IsEmptyAtFirstAndHoldsNoMemory) {
   EXPECT_FALSE(owned.partition.has_overflow());
   EXPECT_EQ(owned.partition.remaining_capacity(), 100U);
   EXPECT_EQ(owned.partition.allocated_rows(), 0U);
+  EXPECT_EQ(owned.partition.list_bytes(), 0U);
+  EXPECT_EQ(owned.store.num_blocks(), 0U);
   EXPECT_EQ(owned.partition.SizeAt(4000000000U), 0U);
   EXPECT_THAT(owned.partition.RowMajorCodes(0, 0), IsEmpty());
   EXPECT_THAT(owned.partition.Ordinals(0, 0), IsEmpty());
@@ -213,8 +216,9 @@ TEST(PartitionTest, HoldsThousandsOfRowsAcrossAllEdges) {
         ASSERT_EQ(owned.partition.size(), size);
         ASSERT_EQ(owned.partition.has_overflow(), size > capacity);
         ASSERT_EQ(owned.partition.remaining_capacity(), size > capacity ? 0 : capacity - size);
-        ASSERT_GE(owned.partition.allocated_rows(), size);
-        // Extents never move.
+        ASSERT_EQ(owned.partition.allocated_rows(), (size + 63) / 64 * 64);
+        ASSERT_EQ(owned.store.num_blocks(), (size + 63) / 64);
+        // Blocks never move.
         std::size_t b = 0;
         owned.partition.ForEachBlock(size, [&](const BlockRows& block) {
           if (b == block_codes.size()) {
@@ -235,6 +239,62 @@ TEST(PartitionTest, HoldsThousandsOfRowsAcrossAllEdges) {
                     model.codes.begin() + static_cast<std::ptrdiff_t>((begin + 300) * code_len)));
     }
   }
+}
+
+TEST(PartitionTest, ManyPartitionsShareAStore) {
+  // Their blocks come in turns, and in any order; each reads back what it was given.
+  constexpr std::size_t kNumPartitions = 7;
+  Rng rng(2);
+  BlockStore store({64, kCodeLen, true});
+  std::deque<Partition> partitions;
+  std::vector<Model> models(kNumPartitions);
+  for (std::size_t p = 0; p < kNumPartitions; ++p) {
+    partitions.emplace_back(&store);
+  }
+  for (std::size_t i = 0; i < 600; ++i) {
+    const std::size_t p = rng.Below(kNumPartitions);
+    partitions[p].Append(models[p].Grow(rng.Below(80), kCodeLen, &rng));
+  }
+  std::size_t num_rows = 0;
+  for (std::size_t p = 0; p < kNumPartitions; ++p) {
+    ExpectBlocksEqual(partitions[p], models[p].ordinals.size(), models[p], kCodeLen, true);
+    num_rows += partitions[p].allocated_rows();
+  }
+  EXPECT_EQ(store.num_blocks() * 64, num_rows);
+}
+
+TEST(PartitionTest, TheListOfBlocksGrowsAfterTheNinth) {
+  Rng rng(3);
+  Owned owned(64, 1);
+  Model model;
+  std::size_t bytes = 0;
+  std::size_t num_replaced = 0;
+  for (std::size_t num_blocks = 1; num_blocks <= 200; ++num_blocks) {
+    owned.partition.Append(model.Grow(64, 1, &rng));
+    ASSERT_EQ(owned.partition.list_bytes() > 0, num_blocks > 9) << num_blocks;
+    ASSERT_GE(owned.partition.list_bytes(), (std::max<std::size_t>(num_blocks, 9) - 9) * 4);
+    num_replaced += owned.partition.list_bytes() > bytes ? 1U : 0U;
+    bytes = owned.partition.list_bytes();
+    // A reader that saw fewer rows sees them still, and the first ones of the new block too.
+    ExpectBlocksEqual(owned.partition, model.ordinals.size() - rng.Below(64), model, 1, false);
+  }
+  EXPECT_LE(num_replaced, 8U);  // It grows by a factor,
+  EXPECT_LE(bytes, 200U * 16);  // and those that it replaced are less than it.
+}
+
+TEST(PartitionTest, RowsThatWereReservedAreNotAllocatedAgain) {
+  Rng rng(4);
+  Owned owned(64, 1);
+  Model model;
+  owned.partition.Reserve(2000);
+  const std::size_t list_bytes = owned.partition.list_bytes();
+  EXPECT_EQ(owned.store.num_blocks(), 32U);
+  while (model.ordinals.size() + 100 <= 2000) {
+    owned.partition.Append(model.Grow(100, 1, &rng));
+  }
+  EXPECT_EQ(owned.store.num_blocks(), 32U);
+  EXPECT_EQ(owned.partition.list_bytes(), list_bytes);
+  ExpectBlocksEqual(owned.partition, model.ordinals.size(), model, 1, false);
 }
 
 TEST(PartitionTest, SizeAtCountsTheOrdinalsBelowASnapshot) {

@@ -11,6 +11,7 @@
 
 #include "forebay/index.h"
 #include "support/index_contents.h"
+#include "support/naive_index.h"
 #include "support/results.h"
 #include "support/small_index.h"
 #include "support/test_data.h"
@@ -19,13 +20,14 @@ namespace forebay {
 namespace {
 
 using forebay::testing::ContentsOf;
-using forebay::testing::PositionsOf;
+using forebay::testing::NaiveIndex;
 using forebay::testing::RandomModel;
 using forebay::testing::RandomVectors;
 using forebay::testing::Rng;
 using forebay::testing::Sizes;
 using forebay::testing::SmallIndex;
 using forebay::testing::StoredRow;
+using forebay::testing::Succeeds;
 using forebay::testing::Value;
 using forebay::testing::Vectors;
 using ::testing::IsEmpty;
@@ -224,25 +226,53 @@ TEST_P(DistanceTest, RefinedARangeAppliesToExactDistances) {
   SearchOptions options{.k = 1000, .refine_factor = 1, .raw_vectors = small.raw_vectors()};
   for (std::size_t query = 0; query < 5; ++query) {
     const auto all = small.Hits(query, options);
-    const auto by_code = small.Hits(query, {.k = 1000});
     SearchOptions within = options;
     within.distance_upper = all[200].distance;  // All are candidates: exact.
     const auto below = small.Hits(query, within);
     EXPECT_THAT(below, SizeIs(200));
     EXPECT_EQ(below, std::vector<Hit>(all.begin(), all.begin() + 200));
+  }
+}
 
-    within.distance_lower = all[100].distance;  // Rows below it by code are no candidates.
-    std::vector<Hit> expected;
-    for (const Hit& hit : all) {
-      const auto same_row = std::find_if(by_code.begin(), by_code.end(), [&](const Hit& other) {
-        return other.row_position == hit.row_position;
-      });
-      if (hit.distance >= within.distance_lower && hit.distance < within.distance_upper &&
-          same_row->distance >= within.distance_lower) {
-        expected.push_back(hit);
-      }
+TEST_P(DistanceTest, RowsWhoseBoundIsBelowTheRangeAreNoCandidates) {
+  const SmallIndex small = MakeSmall();
+  NaiveIndex naive(small.index.model(), small.index.options());
+  const VectorBatch batch{.vectors = small.vectors.view()};
+  ASSERT_THAT(naive.Insert({&batch, 1}), Succeeds());
+  SearchOptions options{
+      .k = 1000, .nprobes = 16, .refine_factor = 1, .raw_vectors = small.raw_vectors()};
+  for (std::size_t query = 0; query < 5; ++query) {
+    const auto all = small.Hits(query, options);
+    SearchOptions within = options;
+    within.distance_lower = all[100].distance;
+    within.distance_upper = all[800].distance;
+    const float* vector = small.vectors.row(query);
+    const auto expected = Value(naive.Search(vector, within, naive.ProbeOrder(vector)));
+    const auto result = small.Search(small.vectors.rows(query, 1), within);
+    EXPECT_EQ(result[0], expected.hits);
+    EXPECT_EQ(result.stats[0].num_reranked, expected.num_reranked);
+    // It rules out rows, and some that are in the range: that is what it may do.
+    EXPECT_LT(expected.num_reranked, 1000U);
+    EXPECT_LE(expected.hits.size(), 700U);
+    EXPECT_GT(expected.hits.size(), 100U);
+  }
+}
+
+TEST_P(DistanceTest, CandidatesAreTheRowsOfLeastBound) {
+  const SmallIndex small = MakeSmall();
+  NaiveIndex naive(small.index.model(), small.index.options());
+  const VectorBatch batch{.vectors = small.vectors.view()};
+  ASSERT_THAT(naive.Insert({&batch, 1}), Succeeds());
+  for (const std::size_t refine_factor : Sizes{1, 2, 5, 30}) {
+    const SearchOptions options{
+        .k = 10, .nprobes = 6, .refine_factor = refine_factor, .raw_vectors = small.raw_vectors()};
+    const auto result = small.Search(small.vectors.rows(0, 100), options);
+    for (std::size_t query = 0; query < 100; ++query) {
+      const auto expected = Value(
+          naive.Search(small.vectors.row(query), options, result.stats[query].probed_partitions));
+      ASSERT_EQ(result[query], expected.hits) << refine_factor;
+      ASSERT_EQ(result.stats[query].num_reranked, expected.num_reranked) << refine_factor;
     }
-    EXPECT_EQ(small.Hits(query, within), expected);
   }
 }
 

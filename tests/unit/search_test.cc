@@ -1,5 +1,6 @@
 // Search: its options at their edges, what it refuses, and what its statistics say. Which rows are
-// eligible is in search_eligibility_test.cc, what distances mean in search_distance_test.cc.
+// eligible is in search_eligibility_test.cc, what distances mean in search_distance_test.cc, what
+// many queries have to do with each other (nothing) in search_batch_test.cc.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -172,33 +173,6 @@ TEST(SearchTest, NoQueriesHaveNoAnswers) {
     const auto result = small.Search(none, {.num_threads = 4});
     EXPECT_EQ(result.size(), 0U);
     EXPECT_EQ(result.snapshot, 1000U);
-  }
-}
-
-TEST(SearchTest, ThreadsDoNotMatter) {
-  for (const Metric metric : {Metric::kL2, Metric::kCosine, Metric::kDot}) {
-    for (const std::size_t refine_factor : Sizes{0, 2}) {
-      const SmallIndex small({.metric = metric, .num_bits = 8});
-      const Vectors queries = RandomVectors(101, 8, 3);
-      SearchOptions options{.k = 7,
-                            .nprobes = 3,
-                            .refine_factor = refine_factor,
-                            .raw_vectors = small.raw_vectors(),
-                            .num_threads = 1};
-      const auto expected = small.Search(queries.view(), options);
-      for (const std::size_t num_threads : Sizes{0, 2, 3, 8, 101, 1000}) {
-        options.num_threads = num_threads;
-        const auto result = small.Search(queries.view(), options);
-        ASSERT_EQ(result.hits, expected.hits) << num_threads;
-        for (std::size_t i = 0; i < 101; ++i) {
-          EXPECT_EQ(result.stats[i].probed_partitions, expected.stats[i].probed_partitions);
-          EXPECT_EQ(result.stats[i].num_evaluated, expected.stats[i].num_evaluated);
-        }
-      }
-      for (std::size_t i = 0; i < 101; ++i) {  // And a batch is its queries.
-        EXPECT_EQ(small.Search(queries.rows(i, 1), options)[0], expected[i]);
-      }
-    }
   }
 }
 
