@@ -45,6 +45,7 @@ struct BoundCase {
   Entries entries = Entries::kGaussian;
   Terms partition_term = Terms::kNone;
   Terms vector_terms = Terms::kNone;
+  index::Steps steps = index::Steps::kFine;
   std::uint64_t seed = 0;
 };
 
@@ -52,7 +53,8 @@ std::ostream& operator<<(std::ostream& out, const BoundCase& c) {
   return out << "{.num_bits = " << c.num_bits << ", .num_sub_vectors = " << c.num_sub_vectors
              << ", .entries = " << static_cast<int>(c.entries)
              << ", .partition_term = " << static_cast<int>(c.partition_term)
-             << ", .vector_terms = " << static_cast<int>(c.vector_terms) << ", .seed = " << c.seed
+             << ", .vector_terms = " << static_cast<int>(c.vector_terms)
+             << ", .steps = " << static_cast<int>(c.steps) << ", .seed = " << c.seed
              << "}";
 }
 
@@ -72,7 +74,7 @@ class Attack {
         num_sub_vectors_(c.num_sub_vectors),
         random_(c.seed) {
     MakePartitionTerm(c);
-    MakeTable(c.entries);
+    MakeTable(c.entries, c.steps);
     if (c.partition_term == Terms::kCancelling) {
       partition_term_ = -SumOf(RandomCodes());
     }
@@ -199,7 +201,7 @@ class Attack {
 
   /// A table is that of a residual model whose sub-vectors have one dimension: the entries are -2 x
   /// query x codeword. A power of two as the query leaves them as they are.
-  void MakeTable(Entries kind) {
+  void MakeTable(Entries kind, index::Steps steps) {
     std::vector<float> codebook = MakeEntries(kind);
     const float query = kind == Entries::kLargest
                             ? 0x1p61F / std::sqrt(static_cast<float>(num_sub_vectors_))
@@ -214,15 +216,15 @@ class Attack {
         Metric::kL2, Value(IvfModel::Create({zero.data(), 1, num_sub_vectors_})),
         Value(ProductQuantizer::Create(num_sub_vectors_, num_sub_vectors_, num_bits_, codebook)),
         true));
-    tables_.Build(model.data(), queries.data(), &entries_);
+    tables_.Build(model.data(), queries.data(), steps, &entries_);
   }
 
   [[nodiscard]] const float* table() const { return entries_.data(); }
 
   [[nodiscard]] forebay::testing::RunBound BoundFor(float threshold) const {
-    const auto [entries, delta] = tables_.bound_table();
+    const simd::BoundTable table = tables_.bound_table();
     const auto bound = tables_.BoundOf(partition_term_, max_vector_term_);
-    return {entries, bound.base, delta, bound.LimitFor(threshold)};
+    return {table.entries, bound.base, table.delta, bound.LimitFor(threshold), table.halves};
   }
 
   std::vector<std::size_t> RandomCodes() {
@@ -333,6 +335,7 @@ rc::Gen<BoundCase> BoundCases() {
                                                        Entries::kAlternating, Entries::kLostSteps,
                                                        Entries::kLostSteps, Entries::kLargest)),
                     gen::set(&C::partition_term, terms), gen::set(&C::vector_terms, terms),
+                    gen::set(&C::steps, gen::element(index::Steps::kFine, index::Steps::kQuick)),
                     gen::set(&C::seed, gen::noShrink(gen::inRange<std::uint64_t>(0, 1U << 30U)))),
       even_with_4_bits);
 }
@@ -354,15 +357,19 @@ TEST_F(BoundTest, NeverRulesOutWhatIsNearEnough) {
 }
 
 TEST_F(BoundTest, HoldsWhenSumsSaturate) {
-  Attack attack({.num_bits = 8, .num_sub_vectors = 400});
-  attack.CheckTable();
-  attack.CheckThresholds();
+  for (const index::Steps steps : {index::Steps::kFine, index::Steps::kQuick}) {
+    Attack attack({.num_bits = 8, .num_sub_vectors = 800, .steps = steps});
+    attack.CheckTable();
+    attack.CheckThresholds();
+  }
 }
 
 TEST_F(BoundTest, RulesOutWhatIsFar) {
   for (const unsigned num_bits : {4U, 8U}) {
-    Attack attack({.num_bits = num_bits, .num_sub_vectors = 16});
-    EXPECT_GT(attack.NumRuledOut(), 100U) << num_bits << " bits";
+    for (const index::Steps steps : {index::Steps::kFine, index::Steps::kQuick}) {
+      Attack attack({.num_bits = num_bits, .num_sub_vectors = 16, .steps = steps});
+      EXPECT_GT(attack.NumRuledOut(), 100U) << num_bits << " bits";
+    }
   }
 }
 

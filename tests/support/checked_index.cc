@@ -100,6 +100,11 @@ Result<SearchResult> CheckedIndex::Search(VectorView queries, const SearchOption
 void CheckedIndex::CheckProbes(const float* query, const SearchOptions& options,
                                const SearchStats& stats) const {
   const std::vector<std::uint32_t>& probed = stats.probed_partitions;
+  if (stats.exhaustive) {
+    Require(options.refine_factor > 0, "exact distances were not asked for");
+    Require(probed.empty(), "partitions were probed, too");
+    return;
+  }
   const std::vector<std::uint32_t> order = naive_.ProbeOrder(query);
   Require(probed.size() <= order.size() && std::equal(probed.begin(), probed.end(), order.begin()),
           "the probed partitions are not the nearest ones, in their order");
@@ -109,7 +114,9 @@ void CheckedIndex::CheckProbes(const float* query, const SearchOptions& options,
 
 void CheckedIndex::CheckAnswer(const float* query, const SearchOptions& options,
                                const std::vector<Hit>& hits, const SearchStats& stats) const {
-  const auto expected = naive_.Search(query, options, stats.probed_partitions);
+  const auto expected = stats.exhaustive
+                            ? naive_.RankAll(query, options)
+                            : naive_.Search(query, options, stats.probed_partitions);
   for (std::size_t i = 0; i < std::max(hits.size(), expected->hits.size()); ++i) {
     const bool both = i < hits.size() && i < expected->hits.size();
     Require(both && SameBits(hits[i], expected->hits[i]),
@@ -119,7 +126,7 @@ void CheckedIndex::CheckAnswer(const float* query, const SearchOptions& options,
   RequireEqual("num_reranked", stats.num_reranked, expected->num_reranked);
   Require(stats.num_evaluated <= stats.num_eligible,
           "more rows were evaluated than are eligible in the probed partitions");
-  Require(stats.num_evaluated >= std::max(hits.size(), stats.num_reranked),
+  Require(stats.exhaustive || stats.num_evaluated >= std::max(hits.size(), stats.num_reranked),
           "there are hits that were not evaluated");
 }
 

@@ -34,6 +34,9 @@ struct RunBound {
   float base = 0;
   float delta = 0;
   float limit = 0;
+  bool halves = false;
+
+  [[nodiscard]] simd::BoundTable bound_table() const { return {table, delta, halves}; }
 };
 
 /// The run as the kernels take it. `eligible` has a mask for each block, or is nullptr: all lanes.

@@ -56,12 +56,15 @@ Words RandomLanes(std::size_t num_lanes, Rng* rng) {
   return lanes;
 }
 
-/// Entries that are all small, of any size, or so large that their sums saturate.
+/// Entries that are all small, halves, of any size, or so large that their sums saturate.
 std::vector<std::uint8_t> RandomTable(std::size_t size, Rng* rng) {
   std::vector<std::uint8_t> table = RandomBytes(size, rng);
-  const std::size_t kind = rng->Below(4);
+  const std::size_t kind = rng->Below(5);
   for (auto& entry : table) {
-    entry = kind == 0 ? entry & 3U : kind == 1 ? entry | 0xf8U : entry;
+    entry = kind == 0   ? entry & 3U
+            : kind == 1 ? entry & simd::kMaxHalfEntry
+            : kind == 2 ? entry | 0xf8U
+                        : entry;
   }
   return table;
 }
@@ -91,14 +94,15 @@ std::string TableKernelThatDiffers(const Kernels& level, const KernelCase& c) {
   if (Bits(limits[0]) != Bits(limits[2]) || Bits(limits[1]) != Bits(limits[3])) {
     return "min_max";
   }
-  const float steps = 255 / (limits[1] - limits[0]) * 0.99F;
+  const float most = rng.Chance(0.5) ? 127.0F : 255.0F;
+  const float steps = (rng.Chance(0.5) ? 255 : most) / (limits[1] - limits[0]) * 0.99F;
   if (!std::isfinite(steps)) {
     return "";
   }
   GuardedArray<std::uint8_t> ours(values.size());
   GuardedArray<std::uint8_t> theirs(values.size());
-  level.quantize(values.data(), values.size(), limits[0], steps, ours.data());
-  Scalar().quantize(values.data(), values.size(), limits[0], steps, theirs.data());
+  level.quantize(values.data(), values.size(), limits[0], steps, most, ours.data());
+  Scalar().quantize(values.data(), values.size(), limits[0], steps, most, theirs.data());
   return ours.ToVector() == theirs.ToVector() ? "" : "quantize";
 }
 
@@ -121,6 +125,27 @@ std::ostream& operator<<(std::ostream& out, const KernelCase& c) {
              << ", .num_sub_vectors = " << c.num_sub_vectors << ", .num_lanes = " << c.num_lanes
              << ", .terms = " << c.terms << ", .masks = " << c.masks
              << ", .floats = " << static_cast<int>(c.floats) << ", .seed = " << c.seed << "}";
+}
+
+std::string BitKernelThatDiffers(const Kernels& level, const KernelCase& c) {
+  Rng rng(c.seed);
+  const std::uint64_t size = rng.Below(1000);
+  GuardedArray<std::uint64_t> words((size + 63) / 64);
+  std::ranges::generate(std::span(words.data(), words.size()), [&] { return rng.Next(); });
+  std::vector<std::uint32_t> numbers;
+  auto next = static_cast<std::uint32_t>(c.seed % 2 == 0 ? 0 : rng.Next());
+  const std::uint64_t offset = rng.Below(20) - next;  // A small place, for a large number, too.
+  const std::size_t count = rng.Below(65);
+  while (numbers.size() < count && next < 0xffffff00U) {
+    next += static_cast<std::uint32_t>(rng.Below(40));
+    numbers.push_back(next++);
+  }
+  const GuardedArray<std::uint32_t> guarded(numbers);
+  const simd::BitSet bits{words.data(), size, rng.Chance(0.1) ? offset + (1ULL << 32U) : offset};
+  return level.test_bits(bits, guarded.data(), numbers.size()) ==
+                 Scalar().test_bits(bits, guarded.data(), numbers.size())
+             ? ""
+             : "test_bits";
 }
 
 std::string DenseKernelThatDiffers(const Kernels& level, const KernelCase& c) {
@@ -150,8 +175,12 @@ std::string DenseKernelThatDiffers(const Kernels& level, const KernelCase& c) {
       return name;
     }
   }
-  const std::string table = TableKernelThatDiffers(level, c);
-  return table.empty() ? KeyKernelThatDiffers(level, c) : table;
+  for (const auto differs : {TableKernelThatDiffers, KeyKernelThatDiffers, BitKernelThatDiffers}) {
+    if (const std::string name = differs(level, c); !name.empty()) {
+      return name;
+    }
+  }
+  return "";
 }
 
 std::string CodeKernelThatDiffers(const Kernels& level, const KernelCase& c) {
@@ -162,6 +191,9 @@ std::string CodeKernelThatDiffers(const Kernels& level, const KernelCase& c) {
   const GuardedArray<std::uint64_t> masks(RandomMasks(c.num_lanes, 0.7, &rng));
   const std::uint64_t* eligible = c.masks ? masks.data() : nullptr;
   RunBound bound{.table = table.data(), .base = rng.Uniform(-3, 3), .delta = 1};
+  bound.halves = std::all_of(table.data(), table.data() + table.size(), [](std::uint8_t entry) {
+    return entry <= simd::kMaxHalfEntry;
+  });
   for (int i = 0; i < 6; ++i) {
     bound.limit = bound.base + LikelySum(table.ToVector(), c.num_sub_vectors, &rng);
     if (Survivors(level, blocks.run(), bound, c.num_bits, eligible) !=

@@ -134,8 +134,7 @@ inline Kept Scan(const simd::Kernels& kernels, const simd::CodeBlocks& blocks,
 inline Kept Survivors(const simd::Kernels& kernels, const CodeRun& run, const RunBound& bound,
                       unsigned bits, const std::uint64_t* eligible) {
   const auto blocks = BlocksOf(run, bound, eligible);
-  return Scan(kernels, {blocks.data(), blocks.size(), run.code_len}, {bound.table, bound.delta},
-              bits);
+  return Scan(kernels, {blocks.data(), blocks.size(), run.code_len}, bound.bound_table(), bits);
 }
 
 inline std::vector<float> AdcDistances(const simd::Kernels& kernels, const CodeRun& run,

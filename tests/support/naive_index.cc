@@ -282,13 +282,15 @@ NaiveIndex::QuantizedTable NaiveIndex::Quantized(const std::vector<float>& table
     quantized.sum_of_minima += static_cast<double>(minima.back());
     entries = end;
   }
-  // A little less than 255 steps, so that no entry is rounded up.
-  const float steps_per_unit = 255.0F / range * (1.0F - 1.0F / 2097152.0F);
+  // 127 steps in four fifths of the range, and none further on. A little less than that, so that no
+  // entry is rounded up.
+  range *= 0.8F;
+  const float steps_per_unit = 127.0F / range * (1.0F - 1.0F / 2097152.0F);
   if (std::isfinite(steps_per_unit)) {
-    quantized.delta = range / 255.0F;
+    quantized.delta = range / 127.0F;
     for (std::size_t i = 0; i < table.size(); ++i) {
       const float steps = (table[i] - minima[i / num_codewords]) * steps_per_unit;
-      quantized.steps[i] = static_cast<std::uint32_t>(steps);
+      quantized.steps[i] = static_cast<std::uint32_t>(std::min(steps, 127.0F));
     }
   }
   return quantized;
@@ -333,6 +335,25 @@ Result<NaiveIndex::Answer> NaiveIndex::Search(const float* query, const SearchOp
   }
   for (std::size_t i = 0; i < std::min(options.k, nearest.size()); ++i) {
     answer.hits.push_back(nearest[i].hit);
+  }
+  return answer;
+}
+
+Result<NaiveIndex::Answer> NaiveIndex::RankAll(const float* query,
+                                               const SearchOptions& options) const {
+  std::vector<Scored> all;
+  for (std::uint32_t i = 0; i < rows_.size(); ++i) {
+    if (IsEligible(i, options)) {
+      all.push_back({{0, rows_[i].position}, i});
+    }
+  }
+  Answer answer{.num_eligible = all.size(), .num_reranked = all.size()};
+  if (Status status = Rerank(Prepared(query), options, &all); !status.ok()) {
+    return status;
+  }
+  std::sort(all.begin(), all.end(), Nearer<Scored>);
+  for (std::size_t i = 0; i < std::min(options.k, all.size()); ++i) {
+    answer.hits.push_back(all[i].hit);
   }
   return answer;
 }

@@ -30,7 +30,7 @@ class NaiveIndex {
 
   /// What the search for one query must return.
   struct Answer {
-    std::vector<Hit> hits;
+    std::vector<Hit> hits = {};
     std::size_t num_eligible = 0;
     std::size_t num_reranked = 0;
   };
@@ -53,6 +53,10 @@ class NaiveIndex {
   /// The answer when these partitions are probed; an error when a raw vector is missing.
   [[nodiscard]] Result<Answer> Search(const float* query, const SearchOptions& options,
                                       std::span<const std::uint32_t> probed) const;
+
+  /// The answer when all eligible rows are ranked by their exact distances; an error when a raw
+  /// vector is missing.
+  [[nodiscard]] Result<Answer> RankAll(const float* query, const SearchOptions& options) const;
 
   /// Of the distance to each row, by ordinal and before scaling: what ranks candidates for an exact
   /// distance.

@@ -328,14 +328,15 @@ TEST_P(DenseKernelsTest, QuantizeEqualsScalarAndTheDefinition) {
     const float steps = rng.Uniform(0.01F, 3);
     std::vector<float> values(n);
     std::vector<std::uint8_t> expected(n);
+    const float most = rng.Chance(0.5) ? 127.0F : 255.0F;
     for (std::size_t i = 0; i < n; ++i) {
-      values[i] = min + rng.Uniform(0, 255.9F) / steps;
-      expected[i] = static_cast<std::uint8_t>(std::trunc((values[i] - min) * steps));
+      values[i] = min + rng.Uniform(0, 300) / steps;
+      expected[i] = static_cast<std::uint8_t>(std::min(std::trunc((values[i] - min) * steps), most));
     }
     const GuardedArray<float> guarded(values);
     for (const Kernels* kernels : {&scalar(), &level()}) {
       GuardedArray<std::uint8_t> bytes(n);
-      kernels->quantize(guarded.data(), n, min, steps, bytes.data());
+      kernels->quantize(guarded.data(), n, min, steps, most, bytes.data());
       ASSERT_EQ(bytes.ToVector(), expected) << kernels->name << ' ' << n;
     }
   }

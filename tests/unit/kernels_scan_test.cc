@@ -138,8 +138,13 @@ TEST_P(ScanKernelsTest, ScansReadNothingBeyondTheLanes) {
     for (std::size_t num_lanes = 1; num_lanes <= 130; ++num_lanes) {
       for (const std::size_t code_len : Sizes{1, 2, 5}) {
         const RandomCodes blocks(num_lanes, code_len, {.terms = true, .to_the_edge = true}, &rng);
-        const GuardedArray<std::uint8_t> table(RandomBytes(code_len * EntriesPerByte(bits), &rng));
-        const RunBound bound{table.data(), 1.0F, 0.5F, 20.0F};
+        auto entries = RandomBytes(code_len * EntriesPerByte(bits), &rng);
+        const bool halves = rng.Chance(0.5);
+        for (auto& entry : entries) {
+          entry = halves ? entry & simd::kMaxHalfEntry : entry;
+        }
+        const GuardedArray<std::uint8_t> table(entries);
+        const RunBound bound{table.data(), 1.0F, 0.5F, 20.0F * static_cast<float>(code_len), halves};
         ASSERT_EQ(Survivors(level(), blocks.run(), bound, bits, nullptr),
                   SurvivorsByDefinition(blocks.run(), bound, bits, nullptr))
             << bits << ' ' << num_lanes << ' ' << code_len;
@@ -167,11 +172,15 @@ TEST_P(ScanKernelsTest, SumsSaturate) {
 
 TEST_P(ScanKernelsTest, EverySumIsExact) {
   Rng rng(4);
-  for (const unsigned bits : {8U, 4U}) {
+  for (const auto& [bits, most] : {std::pair{8U, 255U}, {4U, 255U}, {8U, 127U}, {4U, 127U}}) {
     const RandomCodes blocks(640, 7, {}, &rng);
-    const GuardedArray<std::uint8_t> table(RandomBytes(7 * EntriesPerByte(bits), &rng));
-    RunBound bound{table.data(), 0.0F, 1.0F, 0.0F};
-    for (float limit = 300; limit < 1500; limit += 3) {
+    auto entries = RandomBytes(7 * EntriesPerByte(bits), &rng);
+    for (auto& entry : entries) {  // The greatest, too, so that it shows whether they add up.
+      entry = static_cast<std::uint8_t>(rng.Chance(0.3) ? most : entry & most);
+    }
+    const GuardedArray<std::uint8_t> table(entries);
+    RunBound bound{table.data(), 0.0F, 1.0F, 0.0F, most == simd::kMaxHalfEntry};
+    for (float limit = 150; limit < 1700; limit += 3) {
       bound.limit = limit;
       ASSERT_EQ(Survivors(level(), blocks.run(), bound, bits, nullptr),
                 SurvivorsByDefinition(blocks.run(), bound, bits, nullptr))
