@@ -52,12 +52,13 @@ void ExpectOrders(const std::function<float(std::size_t, std::size_t, Rng*)>& ma
   ProbeOrder order;  // The same for all, as a search keeps it.
   for (const std::size_t size :
        Sizes{1, 2, 3, 4, 15, 16, 17, 63, 64, 65, 100, 255, 256, 257, 500, 777, 1000, 1024, 2000}) {
-    Distances distances(size);
-    for (std::size_t i = 0; i < size; ++i) {
-      distances[i] = make(i, size, &rng);
-    }
     for (const std::size_t expected : SomeExpected(size)) {
-      ExpectOrder(&order, distances, expected, expected);
+      // New ones each time: what is left of the last order must not be right by chance.
+      Distances distances(size);
+      for (std::size_t i = 0; i < size; ++i) {
+        distances[i] = make(i, size, &rng);
+      }
+      ExpectOrder(&order, distances, expected, expected + 2);
     }
   }
 }
@@ -98,10 +99,10 @@ TEST(ProbeOrderTest, EverySizeAndNumberExpected) {
   Rng rng(2);
   ProbeOrder order;
   for (std::size_t size = 1; size <= 2000; size += 1 + size / 12) {
-    Distances distances(size);
-    std::generate(distances.begin(), distances.end(),
-                  [&] { return static_cast<float>(rng.Below(size)); });
     for (std::size_t expected = 0; expected <= size; expected += 1 + expected / 4) {
+      Distances distances(size);
+      std::generate(distances.begin(), distances.end(),
+                    [&] { return static_cast<float>(rng.Below(size)); });
       // Sometimes fewer or more of them are asked for.
       ExpectOrder(&order, distances, expected, rng.Below(2 * expected + 2));
     }
