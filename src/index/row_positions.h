@@ -39,7 +39,8 @@ class RowPositions {
   }
 
   /// Calls body(first ordinal, first position, number of rows) for the runs of the ordinals below
-  /// `snapshot`, which the caller has loaded. False, nothing called, when some are in the array.
+  /// `snapshot`, which the caller has loaded; positions do not wrap around within one. False,
+  /// nothing called, when some are in the array.
   template <typename Body>
   bool ForEachRun(std::uint32_t snapshot, const Body& body) const {
     if (array_from_.LoadAcquire() < snapshot) {
@@ -49,7 +50,15 @@ class RowPositions {
     for (std::size_t i = 0; i < num_runs && runs_[i].first_ordinal < snapshot; ++i) {
       const std::uint32_t first = runs_[i].first_ordinal;
       const std::uint32_t end = i + 1 < num_runs ? runs_[i + 1].first_ordinal : snapshot;
-      body(first, runs_[i].position, std::min(end, snapshot) - first);
+      const std::uint32_t num_rows = std::min(end, snapshot) - first;
+      const std::uint64_t until_wrap = 0 - runs_[i].position;  // 0: from there, none does.
+      if (until_wrap == 0 || num_rows <= until_wrap) {
+        body(first, runs_[i].position, num_rows);
+        continue;
+      }
+      const auto num_before = static_cast<std::uint32_t>(until_wrap);
+      body(first, runs_[i].position, num_before);
+      body(first + num_before, std::uint64_t{0}, num_rows - num_before);
     }
     return true;
   }

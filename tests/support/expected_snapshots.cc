@@ -95,7 +95,8 @@ void ExpectedSnapshots::CheckHits(std::size_t query, const SearchOptions& option
                                   const std::vector<Hit>& hits) const {
   const auto& probed = stats.probed_partitions;
   std::vector<Hit> expected;
-  const std::size_t most = options.k * std::max<std::size_t>(options.refine_factor, 1);
+  const std::size_t most =
+      stats.exhaustive ? kNumRows : options.k * std::max<std::size_t>(options.refine_factor, 1);
   for (const ScoredRow& row : options.refine_factor > 0 ? by_bound_[query] : by_code_[query]) {
     const std::uint64_t position = row.by_code.row_position;
     const bool eligible =
@@ -104,7 +105,8 @@ void ExpectedSnapshots::CheckHits(std::size_t query, const SearchOptions& option
         (!options.filter || std::get<Bitmap>(*options.filter).Contains(position));
     const bool in_range = row.by_code.distance >= options.distance_lower &&
                           row.by_code.distance < options.distance_upper;
-    const bool found = std::find(probed.begin(), probed.end(), row.partition) != probed.end();
+    const bool found =
+        stats.exhaustive || std::find(probed.begin(), probed.end(), row.partition) != probed.end();
     if (eligible && in_range && found && expected.size() < most) {
       expected.push_back(options.refine_factor > 0 ? row.exact : row.by_code);
     }

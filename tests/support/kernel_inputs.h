@@ -99,7 +99,7 @@ inline std::vector<std::uint32_t> PackedDistances(decltype(simd::Kernels::packed
                                                   const simd::StridedRows& rows) {
   GuardedArray<float> out(rows.num_rows * packed.num_groups() * simd::kPackLanes);
   kernel(packed, rows, out.data());
-  return Bits(out.ToVector());
+  return Bits({out.data(), out.size()});
 }
 
 /// What keep_least keeps, in memory that ends where the keys do.

@@ -331,7 +331,8 @@ TEST_P(DenseKernelsTest, QuantizeEqualsScalarAndTheDefinition) {
     const float most = rng.Chance(0.5) ? 127.0F : 255.0F;
     for (std::size_t i = 0; i < n; ++i) {
       values[i] = min + rng.Uniform(0, 300) / steps;
-      expected[i] = static_cast<std::uint8_t>(std::min(std::trunc((values[i] - min) * steps), most));
+      expected[i] =
+          static_cast<std::uint8_t>(std::min(std::trunc((values[i] - min) * steps), most));
     }
     const GuardedArray<float> guarded(values);
     for (const Kernels* kernels : {&scalar(), &level()}) {

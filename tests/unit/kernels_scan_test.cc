@@ -144,7 +144,8 @@ TEST_P(ScanKernelsTest, ScansReadNothingBeyondTheLanes) {
           entry = halves ? entry & simd::kMaxHalfEntry : entry;
         }
         const GuardedArray<std::uint8_t> table(entries);
-        const RunBound bound{table.data(), 1.0F, 0.5F, 20.0F * static_cast<float>(code_len), halves};
+        const RunBound bound{table.data(), 1.0F, 0.5F, 20.0F * static_cast<float>(code_len),
+                             halves};
         ASSERT_EQ(Survivors(level(), blocks.run(), bound, bits, nullptr),
                   SurvivorsByDefinition(blocks.run(), bound, bits, nullptr))
             << bits << ' ' << num_lanes << ' ' << code_len;
