@@ -31,7 +31,8 @@ Eligibility::Eligibility(const SearchOptions& options, const RowPositions& posit
   }
 }
 
-/// A bit by ordinal is found at once, a position in a list by halving it again and again.
+/// A bit by ordinal is found at once, a position in a list by halving it again and again. Only where
+/// ordinals can be told from positions, that is from runs.
 void Eligibility::AllowByOrdinal() {
   allowed_.assign(snapshot_ / 64 + 1, 0);
   const bool are_runs = row_positions_.ForEachRun(
@@ -86,15 +87,17 @@ std::uint64_t Eligibility::Mask(const BlockRows& block) {
   if (!options_.filter && !limits_positions_) {
     return mask;
   }
+  if (!allowed_.empty() && !limits_positions_) {
+    const simd::BitSet allowed{allowed_.data(), snapshot_, 0};
+    return mask & kernels.test_bits(allowed, block.ordinals, block.num_rows);
+  }
+  const auto* bitmap = options_.filter ? std::get_if<Bitmap>(&*options_.filter) : nullptr;
   std::uint64_t offset = 0;
-  if (limits_positions_ ||
+  if (bitmap == nullptr || limits_positions_ ||
       !positions_.AreOneRun(block.ordinals[0], block.ordinals[block.num_rows - 1], &offset)) {
     return mask & MaskByPosition(block);
   }
-  const auto* bitmap = std::get_if<Bitmap>(&*options_.filter);
-  const simd::BitSet bits = bitmap != nullptr ? AsBits(*bitmap, offset)
-                                              : simd::BitSet{allowed_.data(), snapshot_, 0};
-  return mask & kernels.test_bits(bits, block.ordinals, block.num_rows);
+  return mask & kernels.test_bits(AsBits(*bitmap, offset), block.ordinals, block.num_rows);
 }
 
 std::uint64_t Eligibility::MaskByPosition(const BlockRows& block) {
