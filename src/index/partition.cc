@@ -40,25 +40,30 @@ void Partition::Reserve(std::size_t num_rows) {
 
 void Partition::AddBlock() {
   const std::uint32_t b = num_blocks_.LoadByWriter();
-  std::uint32_t* to = head_.data() + b;
-  if (b >= kInHead) {
+  if (b < kInHead) {
+    head_[b] = store_->Allocate();
+  } else {
     const std::size_t i = b - kInHead;
-    BlockList* list = list_.LoadByWriter();
-    if (list == nullptr || i == list->size) {
-      auto longer = std::make_unique<BlockList>();
-      longer->size = 2 * i + kFirstInList;
-      longer->numbers = std::make_unique_for_overwrite<std::uint32_t[]>(longer->size);
-      if (list != nullptr) {
-        std::copy_n(list->numbers.get(), i, longer->numbers.get());
-      }
-      longer->replaced.reset(list);
-      list = longer.release();
-      list_.StoreRelease(list);
-    }
-    to = list->numbers.get() + i;
+    BlockList* const list = ListWithRoomFor(i);
+    list->numbers[i] = store_->Allocate();
   }
-  *to = store_->Allocate();
   num_blocks_.StoreRelease(b + 1);
+}
+
+Partition::BlockList* Partition::ListWithRoomFor(std::size_t i) {
+  BlockList* const list = list_.LoadByWriter();
+  if (list != nullptr && i < list->size) {
+    return list;
+  }
+  auto longer = std::make_unique<BlockList>();
+  longer->size = 2 * i + kFirstInList;
+  longer->numbers = std::make_unique_for_overwrite<std::uint32_t[]>(longer->size);
+  if (list != nullptr) {
+    std::copy_n(list->numbers.get(), i, longer->numbers.get());
+  }
+  longer->replaced.reset(list);
+  list_.StoreRelease(longer.get());
+  return longer.release();
 }
 
 std::size_t Partition::list_bytes() const {

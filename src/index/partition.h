@@ -123,6 +123,8 @@ class alignas(kCacheLine) Partition {
     return b < kInHead ? head_[b] : list->numbers[b - kInHead];
   }
   void AddBlock();
+  /// The list, or a longer one in its place, if it ends before i.
+  BlockList* ListWithRoomFor(std::size_t i);
   void Write(std::uint8_t* block, std::size_t lane, const CodeRows& rows, std::size_t i) const;
   [[nodiscard]] std::uint32_t OrdinalOf(std::size_t row) const;
 
