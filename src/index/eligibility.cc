@@ -20,19 +20,20 @@ simd::BitSet AsBits(const Bitmap& bitmap, std::uint64_t offset) {
 Eligibility::Eligibility(const SearchOptions& options, const RowPositions& positions,
                          std::uint32_t snapshot, std::uint64_t greatest_position)
     : options_(options),
+      filter_(options.filter.has_value() ? &*options.filter : nullptr),
       row_positions_(positions),
       positions_(positions),
       snapshot_(snapshot),
       limits_positions_(options.max_row_position < greatest_position),
-      any_excluded_(options.filter.has_value() || options.hidden_ordinals.has_value() ||
+      any_excluded_(filter_ != nullptr || options.hidden_ordinals.has_value() ||
                     limits_positions_) {
-  if (options.filter && std::holds_alternative<PositionList>(*options.filter)) {
+  if (filter_ != nullptr && std::holds_alternative<PositionList>(*filter_)) {
     AllowByOrdinal();
   }
 }
 
-/// A bit by ordinal is found at once, a position in a list by halving it again and again. Only where
-/// ordinals can be told from positions, that is from runs.
+/// A bit by ordinal is found at once, a position in a list by halving it again and again. Only
+/// where ordinals can be told from positions, that is from runs.
 void Eligibility::AllowByOrdinal() {
   allowed_.assign(snapshot_ / 64 + 1, 0);
   const bool are_runs = row_positions_.ForEachRun(
@@ -53,7 +54,7 @@ bool Eligibility::ForEachAllowed(std::uint32_t first_ordinal, std::uint64_t firs
   const auto visit = [&](std::uint64_t position) {
     return body(first_ordinal + static_cast<std::uint32_t>(position - first_position));
   };
-  if (const auto* list = std::get_if<PositionList>(&*options_.filter)) {
+  if (const auto* list = std::get_if<PositionList>(filter_)) {
     auto next = std::lower_bound(list->begin(), list->end(), first_position);
     for (; next != list->end() && *next - first_position < num_rows; ++next) {
       if (!visit(*next)) {
@@ -62,11 +63,12 @@ bool Eligibility::ForEachAllowed(std::uint32_t first_ordinal, std::uint64_t firs
     }
     return true;
   }
-  const auto& bitmap = std::get<Bitmap>(*options_.filter);
+  const auto& bitmap = std::get<Bitmap>(*filter_);
   if (first_position >= bitmap.size) {
     return true;
   }
-  const std::uint64_t end = first_position + std::min<std::uint64_t>(num_rows, bitmap.size - first_position);
+  const std::uint64_t end =
+      first_position + std::min<std::uint64_t>(num_rows, bitmap.size - first_position);
   for (std::uint64_t w = first_position / 64; w * 64 < end; ++w) {
     for (std::uint64_t bits = bitmap.words[w]; bits != 0; bits &= bits - 1) {
       const std::uint64_t position = w * 64 + static_cast<std::uint64_t>(std::countr_zero(bits));
@@ -82,16 +84,17 @@ std::uint64_t Eligibility::Mask(const BlockRows& block) {
   const simd::Kernels& kernels = simd::Active();
   std::uint64_t mask = ~std::uint64_t{0} >> (simd::kBlockLanes - block.num_rows);
   if (options_.hidden_ordinals) {
-    mask &= ~kernels.test_bits(AsBits(*options_.hidden_ordinals, 0), block.ordinals, block.num_rows);
+    mask &=
+        ~kernels.test_bits(AsBits(*options_.hidden_ordinals, 0), block.ordinals, block.num_rows);
   }
-  if (!options_.filter && !limits_positions_) {
+  if (filter_ == nullptr && !limits_positions_) {
     return mask;
   }
   if (!allowed_.empty() && !limits_positions_) {
     const simd::BitSet allowed{allowed_.data(), snapshot_, 0};
     return mask & kernels.test_bits(allowed, block.ordinals, block.num_rows);
   }
-  const auto* bitmap = options_.filter ? std::get_if<Bitmap>(&*options_.filter) : nullptr;
+  const auto* bitmap = std::get_if<Bitmap>(filter_);
   std::uint64_t offset = 0;
   if (bitmap == nullptr || limits_positions_ ||
       !positions_.AreOneRun(block.ordinals[0], block.ordinals[block.num_rows - 1], &offset)) {
@@ -113,13 +116,13 @@ bool Eligibility::IsAllowed(std::uint32_t ordinal) {
   if (position > options_.max_row_position) {
     return false;
   }
-  if (!options_.filter) {
+  if (filter_ == nullptr) {
     return true;
   }
-  if (const auto* bitmap = std::get_if<Bitmap>(&*options_.filter)) {
+  if (const auto* bitmap = std::get_if<Bitmap>(filter_)) {
     return bitmap->Contains(position);
   }
-  const auto& list = std::get<PositionList>(*options_.filter);
+  const auto& list = std::get<PositionList>(*filter_);
   return std::binary_search(list.begin(), list.end(), position);
 }
 
@@ -130,7 +133,7 @@ bool Eligibility::ListIfFew(std::size_t most, std::vector<std::uint32_t>* ordina
     }
     return ordinals->size() <= most;
   };
-  if (!options_.filter) {
+  if (filter_ == nullptr) {
     for (std::uint32_t i = 0; snapshot_ <= most && i < snapshot_; ++i) {
       add(i);
     }

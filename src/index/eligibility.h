@@ -43,6 +43,7 @@ class Eligibility {
   }
 
   const SearchOptions& options_;
+  const RowFilter* const filter_;  // Or nullptr.
   const RowPositions& row_positions_;
   RowPositions::Reader positions_;
   const std::uint32_t snapshot_;

@@ -42,7 +42,7 @@ class RowPositions {
   /// `snapshot`, which the caller has loaded; positions do not wrap around within one. False,
   /// nothing called, when some are in the array.
   template <typename Body>
-  bool ForEachRun(std::uint32_t snapshot, const Body& body) const {
+  [[nodiscard]] bool ForEachRun(std::uint32_t snapshot, const Body& body) const {
     if (array_from_.LoadAcquire() < snapshot) {
       return false;
     }

@@ -68,8 +68,8 @@ std::optional<ScreenedMatrix> ScreenedMatrix::Make(VectorView rows,
                                                    const simd::PackedRows& packed) {
   const double norm = GreatestNorm(rows);
   const double bias = GreatestBias(packed);
-  if (rows.dim > simd::kMaxScreenDim ||
-      !(norm >= kMinNorm && norm <= kMaxNorm && bias <= kMaxBias)) {
+  const bool in_range = norm >= kMinNorm && norm <= kMaxNorm && bias <= kMaxBias;
+  if (rows.dim > simd::kMaxScreenDim || !in_range) {
     return std::nullopt;
   }
   constexpr auto kNorm = static_cast<double>(simd::kScreenNorm);

@@ -212,7 +212,7 @@ struct ScanTile {
   }
 
   /// `first` is the number of the first lane.
-  std::size_t Run(std::size_t first, const ScanOutput& out) const {
+  [[nodiscard]] std::size_t Run(std::size_t first, const ScanOutput& out) const {
     EntrySums<B> exact[kSums];
     LaneSums<B> sums[kSums];
     AddEntries(0, exact);
