@@ -250,8 +250,7 @@ void AddStreamOptions(CLI::App& command, StreamFlags& flags) {
   add("--repeat", flags.stream.repeat, "Stream",
       "Stream all rows N times, each time into a new index [1]")
       ->check(WholeNumber(1));
-  add("--capacity", flags.stream.capacity, "Stream",
-      "Rows that a partition's first extent holds [64]")
+  add("--capacity", flags.stream.capacity, "Stream", "Rows of a partition's primary storage [64]")
       ->check(WholeNumber(1));
   add("--queries", flags.num_queries, "Search",
       "Hold out the last N rows of the file as queries [1000]")

@@ -21,7 +21,7 @@ struct StreamOptions {
   std::size_t k = 10;
   std::size_t nprobes = 20;
   std::size_t refine_factor = 0;
-  std::size_t capacity = 64;  ///< Rows that each partition's first extent holds.
+  std::size_t capacity = 64;  ///< Rows of each partition's primary storage.
   std::size_t repeat = 1;     ///< Stream everything so many times, into a new index each time.
   /// Keep the answers of about this many searches, under load and idle each, for the recall.
   std::size_t recall_samples = 1000;

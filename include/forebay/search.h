@@ -37,8 +37,8 @@ struct RowRef {
 
 /// Finds raw vectors for re-ranking: for each row sets out[i] to its `dim` floats, which stay valid
 /// until Search returns, or to nullptr when it has none (Search then fails). Called from every
-/// search thread; must not throw. For a row that Insert filled give the fill vector, or anything
-/// that is a bad vector.
+/// search thread; must not throw or fork, and may itself search. For a row that Insert filled give
+/// the fill vector, or anything that is a bad vector.
 using RawVectorLookup = std::function<void(std::span<const RowRef> rows, const float** out)>;
 
 struct SearchOptions {
@@ -47,9 +47,10 @@ struct SearchOptions {
   /// Partitions to probe at least; probing goes on, nearest partition first, until k eligible rows
   /// were looked at, so 0 means: as few as possible. More than there are: all.
   std::size_t nprobes = 20;
-  /// 0: return distances to the codes. Else take the k x refine_factor nearest by code (by the lower
-  /// bounds that their distances have, which are coarser and quicker) and rank them by their exact
-  /// distance, read through raw_vectors. Where few rows are eligible, all of them are ranked by it.
+  /// 0: return distances to the codes. Else take the k x refine_factor nearest by code (by the
+  /// lower bounds that their distances have, which are coarser and quicker) and rank them by their
+  /// exact distance, read through raw_vectors. Where few rows are eligible, all of them are ranked
+  /// by it.
   std::size_t refine_factor = 0;
   RawVectorLookup raw_vectors = nullptr;
   /// Rows with a greater position are not eligible.
@@ -59,8 +60,8 @@ struct SearchOptions {
   /// Visibility mask: rows with these ordinals are not eligible. Rows newer than the mask are.
   std::optional<Bitmap> hidden_ordinals = std::nullopt;
   /// Only distances in [distance_lower, distance_upper) are returned; neither may be NaN. This
-  /// never extends probing. With refine_factor, rows whose lower bound is below distance_lower are no
-  /// candidates, and then the exact distance counts.
+  /// never extends probing. With refine_factor, rows whose lower bound is below distance_lower are
+  /// no candidates (except where all rows are ranked), and then the exact distance counts.
   float distance_lower = -std::numeric_limits<float>::infinity();
   float distance_upper = std::numeric_limits<float>::infinity();
   /// Queries of a batch are spread over this many threads; at least 1.

@@ -276,8 +276,9 @@ class Index:
             returned were seen, so a filter never leaves fewer than k if there are k.
         refine_factor : int, optional
             Take the k x refine_factor nearest by their codes and rank them by their exact
-            distance, which is then what is returned. Needs keep_vectors. Default: distances to
-            the codes, without re-ranking.
+            distance, which is then what is returned. Where only few rows may be returned, all of
+            them are ranked so, whatever nprobes is. Needs keep_vectors. Default: distances to the
+            codes, without re-ranking.
         filter : RowFilter, array_like or Arrow, optional
             Only these rows: a boolean mask, in which element i is for row position i (positions
             beyond it are out, and so is null), or integer row positions in any order.

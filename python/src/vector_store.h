@@ -5,7 +5,7 @@
 //
 // Invariants:
 //   1. A chunk never moves and is freed only with the store. Chunk c holds kFirstRows x 2^c rows:
-//      a fixed directory is enough. Memory of a chunk that no row was written to is reserved
+//      a fixed directory is enough. Pages of a chunk that no row was written to are reserved
 //      address space only.
 //   2. Rows begin on cache lines, if that costs little: re-ranking reads them one here, one there.
 //      Chunks of kHugeBytes and more ask for huge pages, for the same reason.

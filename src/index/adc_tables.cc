@@ -68,8 +68,8 @@ void AdcTables::Quantize(const float* entries, std::size_t num_codewords) {
   }
   delta_ = range / most;
   for (std::size_t m = 0; m < num_sub_vectors_; ++m) {
-    kernels.quantize(entries + m * num_codewords, num_codewords, minima_[m], steps_per_unit,
-                     most, quantized_.data() + m * num_codewords);
+    kernels.quantize(entries + m * num_codewords, num_codewords, minima_[m], steps_per_unit, most,
+                     quantized_.data() + m * num_codewords);
   }
 }
 

@@ -5,7 +5,7 @@
 //
 // Invariants:
 //   1. Blocks never move and are freed only with the store.
-//   2. Chunk c holds kFirst x 2^c blocks: a fixed directory is enough. Of a chunk, only blocks that
+//   2. Chunk c holds kFirst x 2^c blocks: a fixed directory is enough. Of a chunk, only pages that
 //      were written to cost memory; the rest is reserved address space.
 #pragma once
 

@@ -11,6 +11,9 @@ namespace {
 
 using PositionList = std::span<const std::uint64_t>;
 
+/// A bitmap with more words for each row that is wanted takes too long to look through.
+constexpr std::uint64_t kMostWordsPerRow = 64;
+
 simd::BitSet AsBits(const Bitmap& bitmap, std::uint64_t offset) {
   return {bitmap.words.data(), bitmap.size, offset};
 }
@@ -25,23 +28,21 @@ Eligibility::Eligibility(const SearchOptions& options, const RowPositions& posit
       positions_(positions),
       snapshot_(snapshot),
       limits_positions_(options.max_row_position < greatest_position),
-      any_excluded_(filter_ != nullptr || options.hidden_ordinals.has_value() ||
-                    limits_positions_) {
-  if (filter_ != nullptr && std::holds_alternative<PositionList>(*filter_)) {
-    AllowByOrdinal();
-  }
-}
+      any_excluded_(filter_ != nullptr || options.hidden_ordinals.has_value() || limits_positions_),
+      list_is_pending_(filter_ != nullptr && std::holds_alternative<PositionList>(*filter_)) {}
 
 /// A bit by ordinal is found at once, a position in a list by halving it again and again. Only
-/// where ordinals can be told from positions, that is from runs.
+/// where ordinals can be told from positions, that is from few runs.
 void Eligibility::AllowByOrdinal() {
   allowed_.assign(snapshot_ / 64 + 1, 0);
+  const auto allow = [&](std::uint32_t ordinal) {
+    const bool in_limit = positions_[ordinal] <= options_.max_row_position;
+    allowed_[ordinal / 64] |= std::uint64_t{in_limit} << (ordinal % 64);
+    return true;
+  };
   const bool are_runs = row_positions_.ForEachRun(
       snapshot_, [&](std::uint32_t ordinal, std::uint64_t position, std::uint32_t num_rows) {
-        ForEachAllowed(ordinal, position, num_rows, [&](std::uint32_t allowed) {
-          allowed_[allowed / 64] |= std::uint64_t{1} << (allowed % 64);
-          return true;
-        });
+        ForEachAllowed(ordinal, position, num_rows, allow);
       });
   if (!are_runs) {
     allowed_.clear();
@@ -56,9 +57,13 @@ bool Eligibility::ForEachAllowed(std::uint32_t first_ordinal, std::uint64_t firs
   };
   if (const auto* list = std::get_if<PositionList>(filter_)) {
     auto next = std::lower_bound(list->begin(), list->end(), first_position);
-    for (; next != list->end() && *next - first_position < num_rows; ++next) {
-      if (!visit(*next)) {
+    while (next != list->end() && *next - first_position < num_rows) {
+      const std::uint64_t position = *next;
+      if (!visit(position)) {
         return false;
+      }
+      while (next != list->end() && *next == position) {  // It may be there more than once.
+        ++next;
       }
     }
     return true;
@@ -90,7 +95,11 @@ std::uint64_t Eligibility::Mask(const BlockRows& block) {
   if (filter_ == nullptr && !limits_positions_) {
     return mask;
   }
-  if (!allowed_.empty() && !limits_positions_) {
+  if (list_is_pending_) {
+    list_is_pending_ = false;
+    AllowByOrdinal();
+  }
+  if (!allowed_.empty()) {
     const simd::BitSet allowed{allowed_.data(), snapshot_, 0};
     return mask & kernels.test_bits(allowed, block.ordinals, block.num_rows);
   }
@@ -138,6 +147,10 @@ bool Eligibility::ListIfFew(std::size_t most, std::vector<std::uint32_t>* ordina
       add(i);
     }
     return snapshot_ <= most;
+  }
+  const auto* bitmap = std::get_if<Bitmap>(filter_);
+  if (bitmap != nullptr && bitmap->size / 64 > kMostWordsPerRow * (most + 1)) {
+    return false;
   }
   bool few = true;
   const bool are_runs = row_positions_.ForEachRun(

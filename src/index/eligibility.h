@@ -26,8 +26,8 @@ class Eligibility {
   std::uint64_t Mask(const BlockRows& block);
 
   /// Appends the ordinals of all eligible rows, in any order. False if there may be more than
-  /// `most`, or if it would take long to find out; `ordinals` is then as far as it came. Throws
-  /// std::bad_alloc.
+  /// `most`, or if it would take long to find out (many runs of positions, a long bitmap): that
+  /// depends on rows and options only. `ordinals` is then as far as it came. Throws std::bad_alloc.
   bool ListIfFew(std::size_t most, std::vector<std::uint32_t>* ordinals);
 
  private:
@@ -49,6 +49,7 @@ class Eligibility {
   const std::uint32_t snapshot_;
   const bool limits_positions_;  // By max_row_position.
   const bool any_excluded_;
+  bool list_is_pending_;                // The filter is a list, and allowed_ was not made yet.
   std::vector<std::uint64_t> allowed_;  // A filter that is a list of positions, by ordinal.
 };
 

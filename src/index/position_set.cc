@@ -7,7 +7,7 @@ namespace forebay::index {
 
 void PositionSet::Reserve(std::size_t num_pages) {
   const std::size_t needed = (num_pages_ + num_pages) * 4 / 3 + 1;
-  if (needed <= slots_.size()) {
+  if (num_pages == 0 || needed <= slots_.size()) {
     return;
   }
   std::vector<Slot> old(std::bit_ceil(needed), Slot{0, 0});

@@ -2,9 +2,9 @@
 //
 // Thread safety: none, but for allocated_bytes(), which any thread may call.
 //
-// Positions that follow the first one without a gap are a range, which costs nothing. The others are
-// in a hash table of 64-position pages, where a contiguous range costs a few bits for each position,
-// and a position far from all others two words.
+// Positions that follow the first one without a gap are a range, which costs nothing. The others
+// are in a hash table of 64-position pages, where a contiguous range costs a few bits for each
+// position, and a position far from all others two words.
 #pragma once
 
 #include <cstddef>

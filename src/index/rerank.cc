@@ -40,10 +40,10 @@ Status Reranker::Run(const float* query, std::span<const Candidate> candidates,
     }
     const float distance = ExactDistance(query, scratch_.raw[i]);
     if (!std::isfinite(distance)) {
-      return Status::InvalidArgument(
-          fmt::format("the raw vector of row position {} {}; raw_vectors must give what was indexed",
-                      scratch_.rows[i].row_position,
-                      model::DefectText(model::CheckVector(model_.metric, scratch_.raw[i], dim_))));
+      return Status::InvalidArgument(fmt::format(
+          "the raw vector of row position {} {}; raw_vectors must give what was indexed",
+          scratch_.rows[i].row_position,
+          model::DefectText(model::CheckVector(model_.metric, scratch_.raw[i], dim_))));
     }
     if (distance >= options_.distance_lower && distance < options_.distance_upper) {
       scratch_.nearest.Offer(distance, scratch_.rows[i].ordinal, &positions_);

@@ -4,7 +4,9 @@ namespace forebay::index {
 namespace {
 
 /// A run costs as much as two array entries; a few are free, so that small indexes stay simple.
-constexpr std::size_t kFreeRuns = 256;
+/// (The first run of a batch may continue the one before it and is counted all the same: so many
+/// more than kFewRuns that those never become an array.)
+constexpr std::size_t kFreeRuns = 2 * RowPositions::kFewRuns;
 constexpr std::size_t kMinRowsPerRun = 2;
 
 std::size_t CountRuns(std::span<const std::uint64_t> positions) {

@@ -38,15 +38,20 @@ class RowPositions {
     return runs_.allocated_bytes() + array_.allocated_bytes();
   }
 
+  /// More runs than these are not gone through by ForEachRun.
+  static constexpr std::size_t kFewRuns = 128;
+
   /// Calls body(first ordinal, first position, number of rows) for the runs of the ordinals below
   /// `snapshot`, which the caller has loaded; positions do not wrap around within one. False,
-  /// nothing called, when some are in the array.
+  /// nothing called, when there are more than kFewRuns of them: that depends on the positions only,
+  /// as so few are never in the array.
   template <typename Body>
   [[nodiscard]] bool ForEachRun(std::uint32_t snapshot, const Body& body) const {
-    if (array_from_.LoadAcquire() < snapshot) {
+    const std::size_t num_runs = num_runs_.LoadAcquire();
+    const bool many = num_runs > kFewRuns && runs_[kFewRuns].first_ordinal < snapshot;
+    if (many || array_from_.LoadAcquire() < snapshot) {
       return false;
     }
-    const std::size_t num_runs = num_runs_.LoadAcquire();
     for (std::size_t i = 0; i < num_runs && runs_[i].first_ordinal < snapshot; ++i) {
       const std::uint32_t first = runs_[i].first_ordinal;
       const std::uint32_t end = i + 1 < num_runs ? runs_[i + 1].first_ordinal : snapshot;

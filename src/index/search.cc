@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <mutex>
 #include <span>
 #include <string_view>
@@ -76,11 +77,48 @@ Status CheckCall(const IvfPqModel& model, VectorView queries, const SearchOption
   return Status::Ok();
 }
 
+/// The thread's scratch memory, which is kept for its next search, so that a warm one allocates
+/// little but its result. Of its own where the thread is in a search already: raw_vectors may
+/// search.
+class ThreadScratch {
+ public:
+  ThreadScratch() {
+    if (taken_) {
+      own_ = std::make_unique<index::SearchScratch>();
+    } else {
+      taken_ = true;
+    }
+  }
+  ~ThreadScratch() {
+    if (own_ == nullptr) {
+      taken_ = false;
+      if (kept_.num_rows() > kMostKeptRows) {
+        kept_ = index::SearchScratch();
+      }
+    }
+  }
+  ThreadScratch(const ThreadScratch&) = delete;
+  ThreadScratch& operator=(const ThreadScratch&) = delete;
+
+  [[nodiscard]] index::SearchScratch* get() const { return own_ != nullptr ? own_.get() : &kept_; }
+
+ private:
+  static constexpr std::size_t kMostKeptRows = std::size_t{1} << 17U;  // About 8 MiB.
+
+  static thread_local index::SearchScratch kept_;
+  static thread_local bool taken_;
+  std::unique_ptr<index::SearchScratch> own_;
+};
+
+thread_local index::SearchScratch ThreadScratch::kept_;
+thread_local bool ThreadScratch::taken_ = false;
+
 /// Large tiles share more, but each thread should get several, to even out their cost.
-std::size_t TileSize(const IvfPqModel& model, std::size_t num_queries, std::size_t num_threads) {
-  const std::size_t share =
-      num_threads == 1 ? num_queries : num_queries / (num_threads * 4) + 1;
-  return std::min(index::TileSearch::NumQueries(model), std::max<std::size_t>(share, 1));
+std::size_t TileSize(const IvfPqModel& model, std::size_t num_candidates, std::size_t num_queries,
+                     std::size_t num_threads) {
+  const std::size_t share = num_threads == 1 ? num_queries : num_queries / (num_threads * 4) + 1;
+  return std::min(index::TileSearch::NumQueries(model, num_candidates),
+                  std::max<std::size_t>(share, 1));
 }
 
 }  // namespace
@@ -101,11 +139,11 @@ Result<SearchResult> IvfPqMemIndex::Impl::Search(VectorView queries,
     std::size_t failed_tile = queries.num_rows;
     Status first_failure;
     Workers workers(num_threads);
-    const std::size_t tile = TileSize(model, queries.num_rows, num_threads);
+    const std::size_t tile =
+        TileSize(model, index::NumCandidates(opts), queries.num_rows, num_threads);
     workers.ForRanges(queries.num_rows, tile, [&](std::size_t begin, std::size_t end) {
-      // Kept for the thread's next search, so that a warm one allocates its result only.
-      thread_local index::SearchScratch scratch;
-      index::TileSearch search(*this, opts, result.snapshot, &scratch);
+      const ThreadScratch scratch;
+      index::TileSearch search(*this, opts, result.snapshot, scratch.get());
       const std::size_t size = end - begin;
       Status status = search.Run({queries.row(begin), size, queries.dim},
                                  std::span(result.hits).subspan(begin, size),

@@ -38,6 +38,10 @@ void Add(const BlockRows& rows, std::uint64_t eligible, BlockBatch* batch) {
 
 }  // namespace
 
+std::size_t NumCandidates(const SearchOptions& options) {
+  return Times(options.k, std::max<std::size_t>(options.refine_factor, 1));
+}
+
 TileSearch::TileSearch(const IvfPqMemIndex::Impl& index, const SearchOptions& options,
                        std::uint32_t snapshot, SearchScratch* scratch)
     : index_(index),
@@ -46,17 +50,19 @@ TileSearch::TileSearch(const IvfPqMemIndex::Impl& index, const SearchOptions& op
       snapshot_(snapshot),
       refine_(options.refine_factor > 0),
       scale_(model_.metric == Metric::kCosine ? 0.5F : 1.0F),
-      num_candidates_(Times(options.k, std::max<std::size_t>(options.refine_factor, 1))),
+      num_candidates_(NumCandidates(options)),
       nprobes_(std::min(options.nprobes, index.partitions.size())),
       eligibility_(options, index.row_positions, snapshot, index.greatest_position.LoadAcquire()),
       positions_(index.row_positions),
       reranker_(index, options, &scratch->rerank),
       scratch_(*scratch) {}
 
-std::size_t TileSearch::NumQueries(const IvfPqModel& model) {
-  constexpr std::size_t kCacheBytes = std::size_t{512} << 10U;
+std::size_t TileSearch::NumQueries(const IvfPqModel& model, std::size_t num_candidates) {
+  constexpr std::size_t kCacheBytes = std::size_t{1} << 20U;
+  constexpr std::size_t kMost = 256;
   const std::size_t table_bytes = model.pq().num_sub_vectors() * model.pq().num_codewords();
-  return std::clamp<std::size_t>(kCacheBytes / table_bytes, 16, 256);
+  const std::size_t bytes = table_bytes + std::min(num_candidates, kCacheBytes) * TopK::kRowBytes;
+  return std::clamp<std::size_t>(kCacheBytes / bytes, 1, kMost);
 }
 
 Status TileSearch::Run(VectorView queries, std::span<std::vector<Hit>> hits,

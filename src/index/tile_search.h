@@ -19,6 +19,7 @@
 //   So neither depends on the order in which blocks are scanned.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -43,8 +44,8 @@ struct BlockBatch {
 
 /// What is known of one query while it is answered.
 struct QueryState {
-  const float* query = nullptr;    // Prepared.
-  const float* coarse = nullptr;   // Its distances to all centroids; with dot, negated products.
+  const float* query = nullptr;   // Prepared.
+  const float* coarse = nullptr;  // Its distances to all centroids; with dot, negated products.
   SearchStats* stats = nullptr;
   ProbeOrder order;
   AdcTables tables;
@@ -80,7 +81,16 @@ struct SearchScratch {
   std::vector<std::uint32_t> ordinals;
   std::vector<Candidate> few;  // All eligible rows, if they are few.
   RerankScratch rerank;
+
+  /// That the latest searches made room for.
+  [[nodiscard]] std::size_t num_rows() const {
+    const std::size_t num_nearest = queries.empty() ? 0 : queries.front().nearest.capacity();
+    return std::max({num_nearest, few.capacity(), rerank.rows.capacity()});
+  }
 };
+
+/// Rows that a search keeps for each query, to choose the k nearest from.
+std::size_t NumCandidates(const SearchOptions& options);
 
 class TileSearch {
  public:
@@ -88,8 +98,9 @@ class TileSearch {
   TileSearch(const IvfPqMemIndex::Impl& index, const SearchOptions& options, std::uint32_t snapshot,
              SearchScratch* scratch);
 
-  /// How many queries are best answered at once: as many as leave their tables in the cache.
-  static std::size_t NumQueries(const IvfPqModel& model);
+  /// How many queries are best answered at once: as many as leave their tables and candidates in
+  /// the cache.
+  static std::size_t NumQueries(const IvfPqModel& model, std::size_t num_candidates);
 
   /// Answers good queries, into `hits` and `stats` of each. Throws std::bad_alloc.
   Status Run(VectorView queries, std::span<std::vector<Hit>> hits, std::span<SearchStats> stats);

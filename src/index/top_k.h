@@ -29,6 +29,12 @@ struct Candidate {
 
 class TopK {
  public:
+  /// About what each of the k rows takes.
+  static constexpr std::size_t kRowBytes = 4 * sizeof(OrderedKey) + sizeof(Candidate);
+
+  /// Rows that there is room for.
+  [[nodiscard]] std::size_t capacity() const { return keys_.capacity(); }
+
   /// Empties it for another query; k >= 1.
   void Reset(std::size_t k) {
     k_ = k;
@@ -89,8 +95,8 @@ class TopK {
     std::sort(sample.begin(), sample.end());
     const OrderedKey last = sample[kSample * 5 / 8];
     // With all that are as far: positions decide.
-    const std::size_t num_kept = simd::Active().keep_least(keys_.data(), keys_.size(),
-                                                           LastOfValue(last), kept_.data());
+    const std::size_t num_kept =
+        simd::Active().keep_least(keys_.data(), keys_.size(), LastOfValue(last), kept_.data());
     if (num_kept < k_ || num_kept == keys_.size()) {
       return false;
     }

@@ -151,8 +151,7 @@ struct Kernels {
   std::size_t (*keep_least)(const std::uint64_t* keys, std::size_t n, std::uint64_t last,
                             std::uint64_t* out);
 
-  /// Bit i says whether numbers[i] is in the set, for n <= 64 ascending numbers whose places do not
-  /// wrap around between the first and the last.
+  /// Bit i says whether numbers[i] is in the set, for n <= 64 ascending numbers.
   std::uint64_t (*test_bits)(const BitSet& bits, const std::uint32_t* numbers, std::size_t n);
 
   /// Writes the lanes that the bound does not rule out, and returns how many; what stands behind

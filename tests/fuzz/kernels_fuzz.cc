@@ -32,20 +32,23 @@ KernelCase CaseFrom(FuzzedDataProvider* data) {
   return c;
 }
 
-}  // namespace
-}  // namespace forebay::testing
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
-  using namespace forebay;  // NOLINT(google-build-using-namespace): the function has a fixed place.
-  FuzzedDataProvider data(bytes, size);
-  const testing::KernelCase c = testing::CaseFrom(&data);
+/// Stops the process at a kernel that differs from the norm.
+void CheckAllLevels(const KernelCase& c) {
   for (const std::string_view name : simd::LevelNames()) {
     const auto level = simd::KernelsFor(name);
-    const std::string differs = level.ok() ? testing::KernelThatDiffers(**level, c) : "";
+    const std::string differs = level.ok() ? KernelThatDiffers(**level, c) : "";
     if (!differs.empty()) {
       std::cerr << differs << " of level " << name << " differs from the norm: " << c << '\n';
       __builtin_trap();
     }
   }
+}
+
+}  // namespace
+}  // namespace forebay::testing
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
+  FuzzedDataProvider data(bytes, size);
+  forebay::testing::CheckAllLevels(forebay::testing::CaseFrom(&data));
   return 0;
 }
