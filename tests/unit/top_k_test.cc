@@ -142,7 +142,7 @@ enum class Order { kRandom, kNearestFirst, kFarthestFirst };
 
 std::vector<Candidate> InOrder(Order order, std::vector<Candidate> rows) {
   if (order != Order::kRandom) {
-    rows = Nearest(std::move(rows), rows.size());
+    rows = Nearest(rows, rows.size());
   }
   if (order == Order::kFarthestFirst) {
     std::reverse(rows.begin(), rows.end());
