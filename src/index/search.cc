@@ -83,35 +83,41 @@ Status CheckCall(const IvfPqModel& model, VectorView queries, const SearchOption
 class ThreadScratch {
  public:
   ThreadScratch() {
-    if (taken_) {
+    if (OfThread().taken) {
       own_ = std::make_unique<index::SearchScratch>();
     } else {
-      taken_ = true;
+      OfThread().taken = true;
     }
   }
   ~ThreadScratch() {
     if (own_ == nullptr) {
-      taken_ = false;
-      if (kept_.num_rows() > kMostKeptRows) {
-        kept_ = index::SearchScratch();
+      OfThread().taken = false;
+      if (OfThread().scratch.num_rows() > kMostKeptRows) {
+        OfThread().scratch = index::SearchScratch();
       }
     }
   }
   ThreadScratch(const ThreadScratch&) = delete;
   ThreadScratch& operator=(const ThreadScratch&) = delete;
 
-  [[nodiscard]] index::SearchScratch* get() const { return own_ != nullptr ? own_.get() : &kept_; }
+  [[nodiscard]] index::SearchScratch* get() const {
+    return own_ != nullptr ? own_.get() : &OfThread().scratch;
+  }
 
  private:
   static constexpr std::size_t kMostKeptRows = std::size_t{1} << 17U;  // About 8 MiB.
 
-  static thread_local index::SearchScratch kept_;
-  static thread_local bool taken_;
+  struct Kept {
+    index::SearchScratch scratch;
+    bool taken = false;
+  };
+  static Kept& OfThread() {
+    thread_local Kept kept;
+    return kept;
+  }
+
   std::unique_ptr<index::SearchScratch> own_;
 };
-
-thread_local index::SearchScratch ThreadScratch::kept_;
-thread_local bool ThreadScratch::taken_ = false;
 
 /// Large tiles share more, but each thread should get several, to even out their cost.
 std::size_t TileSize(const IvfPqModel& model, std::size_t num_candidates, std::size_t num_queries,
