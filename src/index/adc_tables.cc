@@ -19,30 +19,30 @@ constexpr float kRoundingDown = 1.0F - 0x1p-21F;
 }  // namespace
 
 void AdcTables::Build(const IvfPqModel::Data& model, const float* query, Steps steps,
-                      std::vector<float>* table) {
+                      std::vector<float>* entries) {
   const simd::Kernels& kernels = simd::Active();
   const ProductQuantizer::Data& pq = model.pq.data();
   const std::size_t num_codewords = pq.num_codewords();
   num_sub_vectors_ = pq.num_sub_vectors;
   steps_ = steps;
-  table->resize(num_sub_vectors_ * num_codewords);
-  quantized_.resize(table->size());
+  entries->resize(num_sub_vectors_ * num_codewords);
+  quantized_.resize(entries->size());
   // Raw codes under l2 and cosine: |q - w|^2. Residual ones: -2<q, w>. Dot: -<q, w>.
   const bool distances = model.metric != Metric::kDot && !model.residual;
   const float scale = model.residual ? -2.0F : -1.0F;
   for (std::size_t m = 0; m < num_sub_vectors_; ++m) {
     const simd::PackedRows codewords = model.packed_codebook[m].view();
-    float* entries = table->data() + m * num_codewords;
+    float* of_sub_vector = entries->data() + m * num_codewords;
     const simd::StridedRows sub_vector{query + m * pq.sub_dim(), 1, pq.dim};
     if (distances) {
-      kernels.packed_l2(codewords, sub_vector, entries);
+      kernels.packed_l2(codewords, sub_vector, of_sub_vector);
     } else {
-      kernels.packed_dot(codewords, sub_vector, entries);
-      std::transform(entries, entries + num_codewords, entries,
+      kernels.packed_dot(codewords, sub_vector, of_sub_vector);
+      std::transform(of_sub_vector, of_sub_vector + num_codewords, of_sub_vector,
                      [scale](float dot) { return scale * dot; });
     }
   }
-  Quantize(table->data(), num_codewords);
+  Quantize(entries->data(), num_codewords);
 }
 
 void AdcTables::Quantize(const float* entries, std::size_t num_codewords) {
