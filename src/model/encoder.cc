@@ -69,7 +69,7 @@ void ComputeVectorTerms(const IvfPqModel::Data& model, std::size_t n, float* dec
   const ProductQuantizer::Data& pq = model.pq.data();
   const std::size_t code_len = model.pq.code_len();
   const VectorView centroids = model.ivf.centroids();
-  WithCopy(model.packed_codebook.front().view().dim, [&](const auto& copy) {
+  WithCopy(pq.sub_dim(), [&](const auto& copy) {
     for (std::size_t i = 0; i < n; ++i) {
       const std::uint8_t* code = out.codes + i * code_len;
       pq.num_bits == 8 ? Decode<8>(pq, code, copy, decoded) : Decode<4>(pq, code, copy, decoded);

@@ -27,7 +27,10 @@ struct ProductQuantizer::Data {
   unsigned num_bits = 8;
 
   [[nodiscard]] std::size_t num_codewords() const { return std::size_t{1} << num_bits; }
-  [[nodiscard]] std::size_t sub_dim() const { return dim / num_sub_vectors; }
+  /// 0 while nothing is set.
+  [[nodiscard]] std::size_t sub_dim() const {
+    return num_sub_vectors > 0 ? dim / num_sub_vectors : 0;
+  }
   /// The codewords of one sub-vector.
   [[nodiscard]] VectorView codewords(std::size_t sub_vector) const {
     return {codebook.data() + sub_vector * num_codewords() * sub_dim(), num_codewords(), sub_dim()};
