@@ -121,8 +121,8 @@ TEST_P(SearchBatchTest, OfAnySizeIsItsQueries) {
 }
 
 TEST_P(SearchBatchTest, WhateverIsProbedAndWanted) {
-  for (const std::size_t nprobes : Sizes{0, 1, 2, 16, 1000}) {
-    for (const std::size_t k : Sizes{1, 2, 20, 150, 5000}) {
+  for (const std::size_t nprobes : Sizes{0, 2, 1000}) {
+    for (const std::size_t k : Sizes{1, 20, 5000}) {
       ExpectBatches({.k = k, .nprobes = nprobes}, {33});
     }
   }
