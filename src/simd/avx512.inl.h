@@ -151,7 +151,7 @@ struct B {
 };
 
 inline std::size_t KeepLeast512(const std::uint64_t* keys, std::size_t n, std::uint64_t last,
-                             std::uint64_t* out) {
+                                std::uint64_t* out) {
   const __m512i greatest = _mm512_set1_epi64(static_cast<long long>(last));
   std::size_t count = 0;
   for (std::size_t i = 0; i < n; i += 8) {

@@ -218,9 +218,9 @@ void Nearest(const PackedRows& packed, const StridedRows& rows, std::uint32_t* i
   }
   ForEachTile<Tiles...>(i, rows.num_rows, [&](auto tile, std::size_t first) {
     using Shape = decltype(tile);
-    NearestTile<V, Shape::kRows, Shape::kGroups>::Run(
-        packed, rows.data + first * rows.stride, rows.stride, indexes + first,
-        scores != nullptr ? scores + first : nullptr);
+    NearestTile<V, Shape::kRows, Shape::kGroups>::Run(packed, rows.data + first * rows.stride,
+                                                      rows.stride, indexes + first,
+                                                      scores != nullptr ? scores + first : nullptr);
   });
 }
 

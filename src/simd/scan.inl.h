@@ -72,7 +72,9 @@ struct Lookup8Bit {
 
   explicit Lookup8Bit(const std::uint8_t* table) : entries(table) {}
 
-  [[nodiscard]] typename B::Bytes Find(typename B::Bytes codes) const { return entries.Find(codes); }
+  [[nodiscard]] typename B::Bytes Find(typename B::Bytes codes) const {
+    return entries.Find(codes);
+  }
   void Add(typename B::Bytes codes, EntrySums<B>* sums) const { sums->Add(Find(codes)); }
 };
 
