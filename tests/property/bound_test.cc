@@ -54,8 +54,7 @@ std::ostream& operator<<(std::ostream& out, const BoundCase& c) {
              << ", .entries = " << static_cast<int>(c.entries)
              << ", .partition_term = " << static_cast<int>(c.partition_term)
              << ", .vector_terms = " << static_cast<int>(c.vector_terms)
-             << ", .steps = " << static_cast<int>(c.steps) << ", .seed = " << c.seed
-             << "}";
+             << ", .steps = " << static_cast<int>(c.steps) << ", .seed = " << c.seed << "}";
 }
 
 /// What is lost most when it is added to x: just below half the distance to the next number above,

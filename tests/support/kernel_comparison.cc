@@ -191,9 +191,8 @@ std::string CodeKernelThatDiffers(const Kernels& level, const KernelCase& c) {
   const GuardedArray<std::uint64_t> masks(RandomMasks(c.num_lanes, 0.7, &rng));
   const std::uint64_t* eligible = c.masks ? masks.data() : nullptr;
   RunBound bound{.table = table.data(), .base = rng.Uniform(-3, 3), .delta = 1};
-  bound.halves = std::all_of(table.data(), table.data() + table.size(), [](std::uint8_t entry) {
-    return entry <= simd::kMaxHalfEntry;
-  });
+  bound.halves = std::all_of(table.data(), table.data() + table.size(),
+                             [](std::uint8_t entry) { return entry <= simd::kMaxHalfEntry; });
   for (int i = 0; i < 6; ++i) {
     bound.limit = bound.base + LikelySum(table.ToVector(), c.num_sub_vectors, &rng);
     if (Survivors(level, blocks.run(), bound, c.num_bits, eligible) !=
