@@ -195,7 +195,7 @@ inline std::uint64_t TestBits512(const BitSet& bits, const std::uint32_t* number
   return found;
 }
 
-constexpr auto kNearest = Nearest<V, Tile<8, 2>, Tile<4, 4>, Tile<2, 4>, Tile<1, 8>>;
+inline constexpr auto kNearest = Nearest<V, Tile<8, 2>, Tile<4, 4>, Tile<2, 4>, Tile<1, 8>>;
 
 /// ByteLanes is B, or B with better lookups; Entries looks up 8-bit codes.
 template <typename ByteLanes, typename Entries>
