@@ -168,7 +168,7 @@ class Index:
         # Rows often come one by one, and then it counts what is done around them. What is not
         # exactly so takes the long way, and so do all mistakes.
         if (
-            type(vectors) is np.ndarray
+            type(vectors) in (np.ndarray, np.memmap)
             and vectors.dtype is _FLOAT32
             and column is None
             and (row_positions is None or _is_count(row_positions, 0, MAX_POSITION))

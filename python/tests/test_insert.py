@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,16 @@ def test_positions(model: forebay.Model, vectors: Floats) -> None:
     with pytest.raises(forebay.InvalidArgumentError, match=r"2\^63 - 1"):
         index.insert(vectors[11:12])
     index.insert(vectors[11:12], 7)
+
+
+def test_arrays_of_a_file(model: forebay.Model, vectors: Floats, tmp_path: Path) -> None:
+    np.save(tmp_path / "rows.npy", vectors[:20])
+    mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
+    index, expected = forebay.Index(model), forebay.Index(model)
+    for i in range(20):
+        assert index.insert(mapped[i : i + 1]).num_inserted == 1
+        expected.insert(vectors[i : i + 1])
+    assert contents(index) == contents(expected)
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "uint32", "int64", "uint64", ">i4"])
