@@ -16,6 +16,7 @@ target_compile_options(forebay_compile_flags INTERFACE
   -Wdouble-promotion -Wimplicit-fallthrough -Wextra-semi
   # gcc 12 sees overlaps in std::string's own operator+ that are not there (gcc bug 105651).
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
+  $<$<CXX_COMPILER_ID:Clang>:-Wreserved-identifier>
   # Results are bit-equal on every instruction set: only std::fma and the kernels' own
   # intrinsics fuse, never the compiler.
   -ffp-contract=off)
@@ -34,7 +35,8 @@ endif()
 if(PROJECT_IS_TOP_LEVEL)
   find_program(CCACHE ccache)
   if(CCACHE AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
-    set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE}")
+    # The same source in another folder (a source distribution unpacked, a worktree) is found too.
+    set(CMAKE_CXX_COMPILER_LAUNCHER env "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" "${CCACHE}")
   endif()
   find_program(MOLD mold)
   if(MOLD)
