@@ -176,12 +176,6 @@ def key(*parts: object) -> str:
     return "/".join(str(part) for part in parts if part is not None)
 
 
-def like_with_like(results: Results, peer: str) -> list[str]:
-    """Forebay with codes of the same kind; with whichever is better against peers without codes."""
-    same = {"faiss-ivfpq": "forebay-8bit", "faiss-fastscan": "forebay-4bit"}.get(peer)
-    return [same] if same in results.ours else results.ours
-
-
 def ingest_figures(results: Results) -> list[Figure]:
     def value(system: str, rows_per_call: int) -> Value | None:
         for record in select(results.ingest, system=system, rows_per_call=rows_per_call):
@@ -194,7 +188,7 @@ def ingest_figures(results: Results) -> list[Figure]:
             f"ingest, rows a call: {rows_per_call:,}",
             peer,
             "us a row",
-            best_of(value(name, rows_per_call) for name in like_with_like(results, peer)),
+            best_of(value(name, rows_per_call) for name in results.ours),
             value(peer, rows_per_call),
         )
         for rows_per_call in sorted({record["rows_per_call"] for record in results.ingest})
@@ -215,7 +209,7 @@ def memory_figures(results: Results) -> list[Figure]:
             "memory, without raw vectors where they can be spared",
             peer,
             "bytes a vector",
-            best_of(value(name) for name in like_with_like(results, peer)),
+            best_of(value(name) for name in results.ours),
             value(peer),
         )
         for peer in results.peers
