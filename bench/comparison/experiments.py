@@ -32,6 +32,7 @@ FILTER_REFINE_FACTORS = (10, 20, 40)
 VISIBLE_BATCHES = (1, 1_000)
 VISIBLE_REPEATS = 50
 THREADS_INGEST_BATCH = 10_000
+MAX_INGEST_SECONDS = 1_000.0  #: Of a system that is to take all rows.
 FIXED = ("recall", "rows", "seen")
 #: What is measured on an index that holds all rows. Streaming is last, as it leaves more behind.
 ON_BUILT = ("search", "filter", "threads", "stream")
@@ -308,26 +309,41 @@ class Comparison:
         plan = self._plan
         slots = [
             (rows_per_call, name)
-            for _ in range(plan.ingest_rounds)
+            for i in range(plan.ingest_rounds)
             for rows_per_call in plan.ingest_batches
             for name in pool.systems
+            if i == 0 or not self._takes_all(name, rows_per_call)
         ]
         for rows_per_call, name in progress("ingest", slots):
-            self._ingest_once(pool, name, rows_per_call, self._threads, figures)
+            takes_all = self._takes_all(name, rows_per_call)
+            self._ingest_once(
+                pool, name, rows_per_call, self._threads, figures, takes_all=takes_all
+            )
         self._results.ingest += figures.records
 
+    def _takes_all(self, name: str, rows_per_call: int) -> bool:
+        """A graph's rate falls as it grows, so a part of the rows says little of all of them."""
+        least = self._plan.graph_whole_from
+        return self._kinds[name].family == "graph" and least is not None and rows_per_call >= least
+
     def _ingest_once(
-        self, pool: Pool, name: str, rows_per_call: int, num_threads: int, figures: Rounds
+        self,
+        pool: Pool,
+        name: str,
+        rows_per_call: int,
+        num_threads: int,
+        figures: Rounds,
+        *,
+        takes_all: bool = False,
     ) -> None:
         plan = self._plan
-        graph = self._kinds[name].family == "graph"
+        num_rows, seconds = self._num_rows, plan.ingest_seconds
+        if takes_all:
+            seconds = MAX_INGEST_SECONDS
+        elif self._kinds[name].family == "graph":
+            num_rows, seconds = min(num_rows, plan.graph_ingest_rows), plan.graph_ingest_seconds
         found = self._ask(
-            pool,
-            name,
-            "ingest",
-            rows_per_call=rows_per_call,
-            num_rows=min(self._num_rows, plan.graph_ingest_rows) if graph else self._num_rows,
-            seconds=plan.graph_ingest_seconds if graph else plan.ingest_seconds,
+            pool, name, "ingest", rows_per_call=rows_per_call, num_rows=num_rows, seconds=seconds
         )
         if found is not None:
             key = {"system": name, "rows_per_call": rows_per_call, "threads": num_threads}

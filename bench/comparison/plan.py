@@ -20,6 +20,7 @@ class Plan:
     ingest_seconds: float  #: Each figure of an IVF system ends after so long, or with the data.
     graph_ingest_seconds: float
     graph_ingest_rows: int
+    graph_whole_from: int | None  #: Rows a call; from there on a graph takes all rows, once.
     filter_shares: tuple[float, ...]
     filter_queries: int
     filter_rounds: int
@@ -44,6 +45,7 @@ FULL = Plan(
     ingest_seconds=2.0,
     graph_ingest_seconds=3.0,
     graph_ingest_rows=50_000,
+    graph_whole_from=1_000,
     filter_shares=(0.5, 0.1, 0.01, 0.001),
     filter_queries=200,
     filter_rounds=2,
@@ -64,6 +66,7 @@ QUICK = Plan(
     ingest_seconds=0.4,
     graph_ingest_seconds=0.8,
     graph_ingest_rows=10_000,
+    graph_whole_from=None,
     filter_shares=(0.1, 0.01),
     filter_queries=100,
     filter_rounds=1,
