@@ -308,14 +308,13 @@ class Comparison:
         figures = Rounds()
         plan = self._plan
         slots = [
-            (rows_per_call, name)
+            (rows_per_call, name, takes_all)
             for i in range(plan.ingest_rounds)
             for rows_per_call in plan.ingest_batches
             for name in pool.systems
-            if i == 0 or not self._takes_all(name, rows_per_call)
+            if not (takes_all := self._takes_all(name, rows_per_call)) or i == 0
         ]
-        for rows_per_call, name in progress("ingest", slots):
-            takes_all = self._takes_all(name, rows_per_call)
+        for rows_per_call, name, takes_all in progress("ingest", slots):
             self._ingest_once(
                 pool, name, rows_per_call, self._threads, figures, takes_all=takes_all
             )

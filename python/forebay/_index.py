@@ -168,8 +168,8 @@ class Index:
         # Rows often come one by one, and then it counts what is done around them. What is not
         # exactly so takes the long way, and so do all mistakes.
         if (
-            isinstance(vectors, np.ndarray)
-            and type(vectors) in _PLAIN_ARRAYS
+            # Other kinds of array (masked ones, say) are more than their memory.
+            (type(vectors) is np.ndarray or type(vectors) is np.memmap)
             and vectors.dtype is _FLOAT32
             and column is None
             and (row_positions is None or _is_count(row_positions, 0, MAX_POSITION))
@@ -493,8 +493,6 @@ class Index:
 
 
 _FLOAT32 = np.dtype(np.float32)
-#: Other kinds of array (masked ones, say) are more than their memory.
-_PLAIN_ARRAYS = (np.ndarray, np.memmap)
 
 #: Reports do not change, and nearly all that come one after the other are the same.
 _report = lru_cache(maxsize=64)(InsertReport)

@@ -9,6 +9,7 @@
 #include <new>
 #include <string>
 #include <tuple>
+#include <utility>
 
 #include "forebay/index.h"
 #include "support/sanitizers.h"
