@@ -87,10 +87,10 @@ INSTANTIATE_TEST_SUITE_P(All, SearchAllocationsTest,
                          ::testing::Combine(::testing::Values(4U, 8U),
                                             ::testing::Values(std::size_t{1}, std::size_t{300}),
                                             ::testing::Values(std::size_t{0}, std::size_t{10})),
-                         [](const auto& info) {
-                           return std::to_string(std::get<0>(info.param)) + "Bits" +
-                                  std::to_string(std::get<1>(info.param)) + "QueriesRefined" +
-                                  std::to_string(std::get<2>(info.param));
+                         [](const auto& tested) {
+                           return std::to_string(std::get<0>(tested.param)) + "Bits" +
+                                  std::to_string(std::get<1>(tested.param)) + "QueriesRefined" +
+                                  std::to_string(std::get<2>(tested.param));
                          });
 
 }  // namespace
