@@ -376,9 +376,9 @@ def test_measures_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 def test_stopped(tmp_path: Path) -> None:
     """What was finished before Ctrl-C is in the file before it, and in the report after it."""
     path = tmp_path / "out" / "results.json"
-    # One that reaches every recall, so that there is something to stream beside.
-    systems = ["faiss-ivfflat"] if "faiss-ivfflat" in installed() else installed()[:1]
-    command = [sys.executable, str(COMPARE), *small_run(tmp_path, systems, "stream,ingest")]
+    command = [sys.executable, str(COMPARE), *small_run(tmp_path, installed()[:1], "stream,ingest")]
+    # A background job ignores Ctrl-C, and so do its children, but they do not inherit a handler.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
             deadline = time.monotonic() + 60
