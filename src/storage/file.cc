@@ -1,94 +1,26 @@
 #include "forebay/file.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <system_error>
-#include <utility>
 
 #include "base/no_throw.h"
+#include "storage/system_calls.h"
 
 namespace forebay {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::size_t kMinReadBytes = std::size_t{1} << 16;
-/// Below Linux's limit for one call.
-constexpr std::size_t kMaxWriteBytes = std::size_t{1} << 30;
-
-Status SystemError(std::string_view action, const fs::path& path, int error) {
-  return Status::IoError("cannot " + std::string(action) + " " + path.string() + ": " +
-                             std::generic_category().message(error),
-                         error);
-}
-
-/// Repeats a system call for as long as signals interrupt it.
-template <typename Call>
-auto Uninterrupted(const Call& call) {
-  auto result = call();
-  while (result < 0 && errno == EINTR) {
-    result = call();
-  }
-  return result;
-}
-
-/// Owns a file descriptor, or none.
-class Descriptor {
- public:
-  explicit Descriptor(int fd = -1) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Descriptor() { Close(); }
-
-  [[nodiscard]] int get() const { return fd_; }
-  [[nodiscard]] bool is_open() const { return fd_ >= 0; }
-  /// 0, or errno: some file systems report a failed write only here. Not repeated when a signal
-  /// interrupts it, because Linux has given the descriptor up by then.
-  int Close() {
-    const bool failed = is_open() && ::close(std::exchange(fd_, -1)) != 0;
-    return failed && errno != EINTR ? errno : 0;
-  }
-
- private:
-  int fd_;
-};
-
-Descriptor Open(const fs::path& path, int flags) {
-  constexpr mode_t kModeBeforeUmask = 0666;
-  return Descriptor(
-      Uninterrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, kModeBeforeUmask); }));
-}
-
-/// 0 or errno.
-int WriteAll(int fd, std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = Uninterrupted(
-        [&] { return ::write(fd, bytes.data(), std::min(bytes.size(), kMaxWriteBytes)); });
-    if (written < 0) {
-      return errno;
-    }
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
-  }
-  return 0;
-}
-
-/// 0 or errno.
-int Sync(int fd) {
-  return Uninterrupted([&] { return ::fsync(fd); }) == 0 ? 0 : errno;
-}
+using storage::Descriptor;
+using storage::Open;
+using storage::Sync;
+using storage::SystemError;
+using storage::WriteAll;
 
 /// A new file beside its future self, removed again unless it gets that name.
 class TemporaryFile {
@@ -135,34 +67,6 @@ class TemporaryFile {
   bool remove_ = false;
 };
 
-Result<std::vector<std::byte>> ReadAll(const fs::path& path) {
-  const Descriptor file = Open(path, O_RDONLY);
-  struct stat info = {};
-  if (!file.is_open() || ::fstat(file.get(), &info) != 0) {
-    return SystemError("open", path, errno);
-  }
-  // The size is a hint only: pipes have none, and files can grow. One byte more than it lets the
-  // first read that is not full find the end.
-  const auto expected = static_cast<std::size_t>(std::max<off_t>(info.st_size, 0));
-  std::vector<std::byte> bytes(std::max(expected + 1, kMinReadBytes));
-  std::size_t size = 0;
-  while (true) {
-    const ssize_t count =
-        Uninterrupted([&] { return ::read(file.get(), bytes.data() + size, bytes.size() - size); });
-    if (count < 0) {
-      return SystemError("read", path, errno);
-    }
-    if (count == 0) {
-      bytes.resize(size);
-      return bytes;
-    }
-    size += static_cast<std::size_t>(count);
-    if (size == bytes.size()) {
-      bytes.resize(size * 2);
-    }
-  }
-}
-
 /// The file that a chain of links leads to, which need not exist.
 fs::path TargetOf(const fs::path& path) {
   std::error_code error;
@@ -206,7 +110,7 @@ Status ReplaceFile(const fs::path& path, std::span<const std::byte> bytes) {
 }  // namespace
 
 Result<std::vector<std::byte>> ReadFile(const fs::path& path) {
-  return NoThrow([&] { return ReadAll(path); });
+  return NoThrow([&] { return storage::ReadAll(path); });
 }
 
 Status WriteFile(const fs::path& path, std::span<const std::byte> bytes) {

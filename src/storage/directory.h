@@ -1,0 +1,75 @@
+// Directory: the few file operations that a table's durability needs, all of them in one directory.
+// PosixDirectory does them; tests have a twin that fails and crashes where they want.
+//
+// Thread safety: a Directory may be used from any thread; an AppendFile from one at a time.
+//
+// Invariants:
+//   1. After a crash a file has the bytes of its last Sync, and any part of what was appended
+//   since;
+//      the names are those of the last SyncNames, and any of the changes since.
+//   2. What fails is kIoError, with os_error() as the system gave it: EEXIST where a name is taken,
+//      ENOENT where there is none. After a failed Append or Sync nothing is known of the bytes
+//      since the last Sync, and no later Sync makes up for it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "forebay/status.h"
+
+namespace forebay::storage {
+
+/// A file that is written at its end.
+class AppendFile {
+ public:
+  AppendFile() = default;
+  AppendFile(const AppendFile&) = delete;
+  AppendFile& operator=(const AppendFile&) = delete;
+  virtual ~AppendFile() = default;
+
+  virtual Status Append(std::span<const std::byte> bytes) = 0;
+  /// Makes all that was appended durable. The file's name is not; see SyncNames.
+  virtual Status Sync() = 0;
+};
+
+/// The right to write to a directory, held until this is destroyed or the process ends.
+class DirectoryLock {
+ public:
+  DirectoryLock() = default;
+  DirectoryLock(const DirectoryLock&) = delete;
+  DirectoryLock& operator=(const DirectoryLock&) = delete;
+  virtual ~DirectoryLock() = default;
+};
+
+/// Names are of files in the directory, without a slash.
+class Directory {
+ public:
+  Directory() = default;
+  Directory(const Directory&) = delete;
+  Directory& operator=(const Directory&) = delete;
+  virtual ~Directory() = default;
+
+  /// Names of all files, in ascending order.
+  [[nodiscard]] virtual Result<std::vector<std::string>> List() const = 0;
+  [[nodiscard]] virtual Result<std::vector<std::byte>> Read(const std::string& name) const = 0;
+  /// A new, empty file.
+  virtual Result<std::unique_ptr<AppendFile>> Create(const std::string& name) = 0;
+  /// Cuts a file to its first `size` bytes, durably.
+  virtual Status Truncate(const std::string& name, std::uint64_t size) = 0;
+  /// Gives the file `from` the name `to` besides; all or nothing.
+  virtual Status Link(const std::string& from, const std::string& to) = 0;
+  virtual Status Remove(const std::string& name) = 0;
+  /// Makes all changes of names durable.
+  virtual Status SyncNames() = 0;
+  /// kFailedPrecondition, with what the holder wrote as `owner`, while someone else has the lock.
+  virtual Result<std::unique_ptr<DirectoryLock>> Lock(const std::string& name,
+                                                      const std::string& owner) = 0;
+  /// For messages.
+  [[nodiscard]] virtual std::string PathOf(const std::string& name) const = 0;
+};
+
+}  // namespace forebay::storage

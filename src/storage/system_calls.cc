@@ -1,0 +1,83 @@
+#include "storage/system_calls.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string>
+#include <system_error>
+
+namespace forebay::storage {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMinReadBytes = std::size_t{1} << 16;
+/// Below Linux's limit for one call.
+constexpr std::size_t kMaxWriteBytes = std::size_t{1} << 30;
+
+}  // namespace
+
+Status SystemError(std::string_view action, const fs::path& path, int error) {
+  return Status::IoError("cannot " + std::string(action) + " " + path.string() + ": " +
+                             std::generic_category().message(error),
+                         error);
+}
+
+int Descriptor::Close() {
+  const bool failed = is_open() && ::close(std::exchange(fd_, -1)) != 0;
+  return failed && errno != EINTR ? errno : 0;
+}
+
+Descriptor Open(const fs::path& path, int flags) {
+  constexpr mode_t kModeBeforeUmask = 0666;
+  return Descriptor(
+      Uninterrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, kModeBeforeUmask); }));
+}
+
+int WriteAll(int fd, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = Uninterrupted(
+        [&] { return ::write(fd, bytes.data(), std::min(bytes.size(), kMaxWriteBytes)); });
+    if (written < 0) {
+      return errno;
+    }
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+  return 0;
+}
+
+int Sync(int fd) {
+  return Uninterrupted([&] { return ::fsync(fd); }) == 0 ? 0 : errno;
+}
+
+Result<std::vector<std::byte>> ReadAll(const fs::path& path) {
+  const Descriptor file = Open(path, O_RDONLY);
+  struct stat info = {};
+  if (!file.is_open() || ::fstat(file.get(), &info) != 0) {
+    return SystemError("open", path, errno);
+  }
+  // The size is a hint only: pipes have none, and files can grow. One byte more than it lets the
+  // first read that is not full find the end.
+  const auto expected = static_cast<std::size_t>(std::max<off_t>(info.st_size, 0));
+  std::vector<std::byte> bytes(std::max(expected + 1, kMinReadBytes));
+  std::size_t size = 0;
+  while (true) {
+    const ssize_t count =
+        Uninterrupted([&] { return ::read(file.get(), bytes.data() + size, bytes.size() - size); });
+    if (count < 0) {
+      return SystemError("read", path, errno);
+    }
+    if (count == 0) {
+      bytes.resize(size);
+      return bytes;
+    }
+    size += static_cast<std::size_t>(count);
+    if (size == bytes.size()) {
+      bytes.resize(size * 2);
+    }
+  }
+}
+
+}  // namespace forebay::storage

@@ -1,0 +1,66 @@
+// The system calls that files take, with interruptions repeated and errors as Status.
+//
+// Thread safety: free functions; a Descriptor belongs to one thread at a time.
+#pragma once
+
+#include <cerrno>
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "forebay/status.h"
+
+namespace forebay::storage {
+
+/// "cannot <action> <path>: <what the system says>".
+Status SystemError(std::string_view action, const std::filesystem::path& path, int error);
+
+/// Repeats a system call for as long as signals interrupt it.
+template <typename Call>
+auto Uninterrupted(const Call& call) {
+  auto result = call();
+  while (result < 0 && errno == EINTR) {
+    result = call();
+  }
+  return result;
+}
+
+/// Owns a file descriptor, or none.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd = -1) : fd_(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Descriptor() { Close(); }
+
+  [[nodiscard]] int get() const { return fd_; }
+  [[nodiscard]] bool is_open() const { return fd_ >= 0; }
+  /// 0, or errno: some file systems report a failed write only here. Not repeated when a signal
+  /// interrupts it, because Linux has given the descriptor up by then.
+  int Close();
+
+ private:
+  int fd_;
+};
+
+/// Not open, and errno set, when the system refuses.
+Descriptor Open(const std::filesystem::path& path, int flags);
+
+/// 0 or errno.
+int WriteAll(int fd, std::span<const std::byte> bytes);
+
+/// 0 or errno. What was written to the file, or, for a directory, the names in it are durable then.
+int Sync(int fd);
+
+/// The whole file.
+Result<std::vector<std::byte>> ReadAll(const std::filesystem::path& path);
+
+}  // namespace forebay::storage

@@ -1,0 +1,110 @@
+// PosixDirectory: a Directory of the file system.
+#include "storage/posix_directory.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace forebay {
+namespace {
+
+namespace fs = std::filesystem;
+using storage::PosixDirectory;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+std::span<const std::byte> Bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
+
+std::string Text(const Result<std::vector<std::byte>>& bytes) {
+  return bytes.ok() ? std::string(reinterpret_cast<const char*>(bytes->data()), bytes->size())
+                    : bytes.status().ToString();
+}
+
+class PosixDirectoryTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (fs::temp_directory_path() / "forebay-directory-test-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    path_ = name;
+    auto opened = PosixDirectory::Make(path_ / "table/");
+    ASSERT_TRUE(opened.ok()) << opened.status().ToString();
+    directory_ = std::move(*opened);
+  }
+  void TearDown() override { fs::remove_all(path_); }
+
+  void Write(const std::string& name, std::string_view text) {
+    auto file = directory_->Create(name);
+    ASSERT_TRUE(file.ok()) << file.status().ToString();
+    ASSERT_TRUE((*file)->Append(Bytes(text)).ok());
+    ASSERT_TRUE((*file)->Sync().ok());
+  }
+
+  fs::path path_;
+  std::unique_ptr<PosixDirectory> directory_;
+};
+
+TEST_F(PosixDirectoryTest, FilesGrowAndAreRead) {
+  auto file = directory_->Create("b");
+  ASSERT_TRUE(file.ok());
+  ASSERT_TRUE((*file)->Append(Bytes("one ")).ok());
+  ASSERT_TRUE((*file)->Append(Bytes("two")).ok());
+  ASSERT_TRUE((*file)->Sync().ok());
+  Write("a", "");
+  ASSERT_TRUE(directory_->SyncNames().ok());
+  EXPECT_THAT(*directory_->List(), ElementsAre("a", "b"));
+  EXPECT_EQ(Text(directory_->Read("b")), "one two");
+  ASSERT_TRUE(directory_->Truncate("b", 3).ok());
+  EXPECT_EQ(Text(directory_->Read("b")), "one");
+  ASSERT_TRUE((*file)->Append(Bytes("!")).ok());  // At the end, wherever that is now.
+  EXPECT_EQ(Text(directory_->Read("b")), "one!");
+}
+
+TEST_F(PosixDirectoryTest, NamesAreGivenOnce) {
+  Write("a", "x");
+  EXPECT_EQ(directory_->Create("a").status().os_error(), EEXIST);
+  ASSERT_TRUE(directory_->Link("a", "b").ok());
+  EXPECT_EQ(directory_->Link("a", "b").os_error(), EEXIST);
+  ASSERT_TRUE(directory_->Remove("a").ok());
+  EXPECT_EQ(directory_->Remove("a").os_error(), ENOENT);
+  EXPECT_EQ(directory_->Read("a").status().os_error(), ENOENT);
+  EXPECT_EQ(directory_->Link("a", "c").os_error(), ENOENT);
+  EXPECT_EQ(Text(directory_->Read("b")), "x");
+}
+
+TEST_F(PosixDirectoryTest, OnlyOneHasTheLock) {
+  auto first = directory_->Lock("LOCK", "the first process");
+  ASSERT_TRUE(first.ok()) << first.status().ToString();
+  auto other = PosixDirectory::Open(path_ / "table");
+  ASSERT_TRUE(other.ok());
+  const auto second = (*other)->Lock("LOCK", "the second process");
+  ASSERT_FALSE(second.ok());
+  EXPECT_EQ(second.error().code(), StatusCode::kFailedPrecondition);
+  EXPECT_THAT(second.error().message(), HasSubstr("the first process"));
+  EXPECT_THAT(second.error().message(), HasSubstr((path_ / "table").string()));
+  first->reset();
+  EXPECT_TRUE((*other)->Lock("LOCK", "the second process").ok());
+}
+
+TEST_F(PosixDirectoryTest, ADirectoryThatIsNotThere) {
+  const auto opened = PosixDirectory::Open(path_ / "none");
+  EXPECT_EQ(opened.status().os_error(), ENOENT);
+  EXPECT_EQ(PosixDirectory::Make(path_ / "none" / "deeper").status().os_error(), ENOENT);
+  EXPECT_TRUE(PosixDirectory::Make(path_ / "table").ok());  // There already.
+}
+
+TEST_F(PosixDirectoryTest, ErrorsNameFileAndReason) {
+  const Status missing = directory_->Read("nothing").status();
+  EXPECT_THAT(missing.message(), HasSubstr((path_ / "table" / "nothing").string()));
+  EXPECT_THAT(missing.message(), HasSubstr("No such file"));
+}
+
+}  // namespace
+}  // namespace forebay
