@@ -1,0 +1,56 @@
+// Manifest: the root of a table's files. One immutable file for each state, numbered on; the newest
+// one holds.
+//
+// Thread safety: free functions; a Manifest is a plain value.
+//
+// Invariants:
+//   1. A manifest's name appears when its bytes are durable, and no second one can take the same
+//      number: of two writers that race for it, one fails.
+//   2. A manifest never changes. Whatever it names was durable before it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "forebay/model.h"
+#include "forebay/status.h"
+#include "storage/directory.h"
+
+namespace forebay::table {
+
+struct Manifest {
+  std::uint64_t number = 0;            ///< From 1 on.
+  std::uint64_t writer_epoch = 0;      ///< One more with each opening for writing.
+  std::vector<std::byte> schema = {};  ///< An Arrow IPC message.
+  std::string vector_column;
+  std::optional<std::string> primary_key = std::nullopt;
+  Metric metric = Metric::kL2;
+  /// Fingerprint of the model, whose file ModelFileName names.
+  std::optional<std::uint64_t> model_fingerprint = std::nullopt;
+  std::uint64_t wal_floor = 0;  ///< Logs with smaller numbers are done with.
+
+  friend bool operator==(const Manifest&, const Manifest&) = default;
+};
+
+/// The bytes of a manifest's file (docs/format.md).
+std::string SerializeManifest(const Manifest& manifest);
+
+/// What SerializeManifest wrote; `name` is for messages. kCorruption when it was altered,
+/// kUnsupported for another version.
+Result<Manifest> ParseManifest(std::span<const std::byte> bytes, std::string_view name);
+
+/// The newest one; kFailedPrecondition when there is none, and so no table.
+Result<Manifest> LoadManifest(const storage::Directory& directory);
+
+/// Makes `manifest` the newest one, durably, and removes older ones. kFailedPrecondition when there
+/// is one of that number: another process writes to the table.
+Status PublishManifest(storage::Directory* directory, const Manifest& manifest);
+
+std::string ModelFileName(std::uint64_t fingerprint);
+
+}  // namespace forebay::table
