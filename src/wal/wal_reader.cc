@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstring>
 
 #include "wal/checksum.h"
@@ -16,8 +15,11 @@ Status Corrupt(std::string_view name, std::string_view what) {
 }
 
 Result<FileHeader> ParseHeader(std::span<const std::byte> bytes, std::string_view name) {
-  FileHeader header = {};
-  std::memcpy(&header, bytes.data(), std::min(bytes.size(), sizeof(header)));
+  FileHeader header;
+  if (bytes.size() < sizeof(header)) {
+    return Corrupt(name, "the log's header was cut off");
+  }
+  std::memcpy(&header, bytes.data(), sizeof(header));
   if (std::memcmp(header.magic, kMagic, sizeof(kMagic)) != 0) {
     return Corrupt(name, "expected a write-ahead log, its first bytes are of something else");
   }
