@@ -4,12 +4,13 @@
 // Thread safety: a Directory may be used from any thread; an AppendFile from one at a time.
 //
 // Invariants:
-//   1. After a crash a file has the bytes of its last Sync, and any part of what was appended
-//   since;
+//   1. After a crash a file has the bytes of its last Sync, and any part of what was appended since;
 //      the names are those of the last SyncNames, and any of the changes since.
 //   2. What fails is kIoError, with os_error() as the system gave it: EEXIST where a name is taken,
-//      ENOENT where there is none. After a failed Append or Sync nothing is known of the bytes
-//      since the last Sync, and no later Sync makes up for it.
+//      ENOENT where there is none.
+//   3. After a failed Append or Sync nothing is known of the bytes since the last Sync, and no later
+//      Sync makes up for it, not even of a file that is opened anew: that can be read says nothing of
+//      what is durable. Only bytes that are written again are.
 #pragma once
 
 #include <cstddef>
@@ -36,7 +37,8 @@ class AppendFile {
   virtual Status Sync() = 0;
 };
 
-/// The right to write to a directory, held until this is destroyed or the process ends.
+/// The right to write to a directory, held until this is destroyed, or the process and the children
+/// that it forked meanwhile end.
 class DirectoryLock {
  public:
   DirectoryLock() = default;
@@ -53,13 +55,11 @@ class Directory {
   Directory& operator=(const Directory&) = delete;
   virtual ~Directory() = default;
 
-  /// Names of all files, in ascending order.
+  /// All names, those of folders too, in ascending order.
   [[nodiscard]] virtual Result<std::vector<std::string>> List() const = 0;
   [[nodiscard]] virtual Result<std::vector<std::byte>> Read(const std::string& name) const = 0;
   /// A new, empty file.
   virtual Result<std::unique_ptr<AppendFile>> Create(const std::string& name) = 0;
-  /// Cuts a file to its first `size` bytes, durably.
-  virtual Status Truncate(const std::string& name, std::uint64_t size) = 0;
   /// Gives the file `from` the name `to` besides; all or nothing.
   virtual Status Link(const std::string& from, const std::string& to) = 0;
   virtual Status Remove(const std::string& name) = 0;

@@ -110,7 +110,7 @@ Status ReplaceFile(const fs::path& path, std::span<const std::byte> bytes) {
 }  // namespace
 
 Result<std::vector<std::byte>> ReadFile(const fs::path& path) {
-  return NoThrow([&] { return storage::ReadAll(path); });
+  return NoThrow([&] { return storage::ReadAll(Open(path, O_RDONLY), path); });
 }
 
 Status WriteFile(const fs::path& path, std::span<const std::byte> bytes) {

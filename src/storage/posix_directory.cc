@@ -1,5 +1,6 @@
 #include "storage/posix_directory.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -7,8 +8,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <system_error>
-#include <utility>
+#include <span>
+#include <string_view>
 
 namespace forebay::storage {
 namespace {
@@ -52,6 +53,10 @@ Status SyncDirectory(const fs::path& path, int fd) {
                                        : SystemError("sync the directory", path, error);
 }
 
+std::string TextOf(const Result<std::vector<std::byte>>& bytes) {
+  return bytes.ok() ? std::string(reinterpret_cast<const char*>(bytes->data()), bytes->size()) : "";
+}
+
 }  // namespace
 
 Result<std::unique_ptr<PosixDirectory>> PosixDirectory::Open(const fs::path& path) {
@@ -64,12 +69,11 @@ Result<std::unique_ptr<PosixDirectory>> PosixDirectory::Open(const fs::path& pat
 
 Result<std::unique_ptr<PosixDirectory>> PosixDirectory::Make(const fs::path& path) {
   constexpr mode_t kModeBeforeUmask = 0777;
-  if (::mkdir(path.c_str(), kModeBeforeUmask) != 0) {
-    return errno == EEXIST ? Open(path) : SystemError("make the directory", path, errno);
+  if (::mkdir(path.c_str(), kModeBeforeUmask) != 0 && errno != EEXIST) {
+    return SystemError("make the directory", path, errno);
   }
-  const fs::path absolute = fs::absolute(path).lexically_normal();
-  const fs::path parent =
-      absolute.has_filename() ? absolute.parent_path() : absolute.parent_path().parent_path();
+  // One that is there already may be there since just now, and not durable.
+  const fs::path parent = path / "..";
   const Descriptor descriptor = storage::Open(parent, O_RDONLY | O_DIRECTORY);
   if (!descriptor.is_open()) {
     return SystemError("open the directory", parent, errno);
@@ -81,50 +85,55 @@ Result<std::unique_ptr<PosixDirectory>> PosixDirectory::Make(const fs::path& pat
 }
 
 Result<std::vector<std::string>> PosixDirectory::List() const {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator at(path_, error), end; !error && at != end; at.increment(error)) {
-    names.push_back(at->path().filename().string());
+  // Of its own descriptor: fdopendir takes it, and reads from where it is on.
+  Descriptor descriptor = OpenAt(descriptor_.get(), ".", O_RDONLY | O_DIRECTORY);
+  DIR* const stream = descriptor.is_open() ? ::fdopendir(descriptor.get()) : nullptr;
+  if (stream == nullptr) {
+    return SystemError("list", path_, errno);
   }
-  if (error) {
-    return SystemError("list", path_, error.value());
+  static_cast<void>(descriptor.Release());
+  const std::unique_ptr<DIR, int (*)(DIR*)> closing(stream, ::closedir);
+  std::vector<std::string> names;
+  while (true) {
+    errno = 0;
+    const dirent* const entry = ::readdir(stream);  // NOLINT(concurrency-mt-unsafe): our own stream.
+    if (entry == nullptr) {
+      break;
+    }
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") {
+      names.emplace_back(name);
+    }
+  }
+  if (errno != 0) {
+    return SystemError("list", path_, errno);
   }
   std::sort(names.begin(), names.end());
   return names;
 }
 
 Result<std::vector<std::byte>> PosixDirectory::Read(const std::string& name) const {
-  return ReadAll(path_ / name);
+  return ReadAll(OpenAt(descriptor_.get(), name, O_RDONLY), path_ / name);
 }
 
 Result<std::unique_ptr<AppendFile>> PosixDirectory::Create(const std::string& name) {
-  Descriptor descriptor = storage::Open(path_ / name, O_WRONLY | O_CREAT | O_EXCL | O_APPEND);
-  if (!descriptor.is_open()) {
+  Descriptor file = OpenAt(descriptor_.get(), name, O_WRONLY | O_CREAT | O_EXCL | O_APPEND);
+  if (!file.is_open()) {
     return SystemError("create", path_ / name, errno);
   }
-  return std::make_unique<PosixAppendFile>(path_ / name, std::move(descriptor));
-}
-
-Status PosixDirectory::Truncate(const std::string& name, std::uint64_t size) {
-  const Descriptor file = storage::Open(path_ / name, O_WRONLY);
-  if (!file.is_open()) {
-    return SystemError("open", path_ / name, errno);
-  }
-  const auto end = static_cast<off_t>(size);
-  if (Uninterrupted([&] { return ::ftruncate(file.get(), end); }) != 0) {
-    return SystemError("cut", path_ / name, errno);
-  }
-  const int error = Sync(file.get());
-  return error == 0 ? Status::Ok() : SystemError("sync", path_ / name, error);
+  return std::make_unique<PosixAppendFile>(path_ / name, std::move(file));
 }
 
 Status PosixDirectory::Link(const std::string& from, const std::string& to) {
-  const bool failed = ::link((path_ / from).c_str(), (path_ / to).c_str()) != 0;
-  return failed ? SystemError("create", path_ / to, errno) : Status::Ok();
+  const int fd = descriptor_.get();
+  if (::linkat(fd, from.c_str(), fd, to.c_str(), 0) != 0) {
+    return SystemError("link " + (path_ / from).string() + " to", path_ / to, errno);
+  }
+  return Status::Ok();
 }
 
 Status PosixDirectory::Remove(const std::string& name) {
-  const bool failed = ::unlink((path_ / name).c_str()) != 0;
+  const bool failed = ::unlinkat(descriptor_.get(), name.c_str(), 0) != 0;
   return failed ? SystemError("remove", path_ / name, errno) : Status::Ok();
 }
 
@@ -133,7 +142,7 @@ Status PosixDirectory::SyncNames() { return SyncDirectory(path_, descriptor_.get
 Result<std::unique_ptr<DirectoryLock>> PosixDirectory::Lock(const std::string& name,
                                                             const std::string& owner) {
   const fs::path path = path_ / name;
-  Descriptor file = storage::Open(path, O_RDWR | O_CREAT);
+  Descriptor file = OpenAt(descriptor_.get(), name, O_RDWR | O_CREAT);
   if (!file.is_open()) {
     return SystemError("open", path, errno);
   }
@@ -141,17 +150,15 @@ Result<std::unique_ptr<DirectoryLock>> PosixDirectory::Lock(const std::string& n
     if (errno != EWOULDBLOCK) {
       return SystemError("lock", path, errno);
     }
-    const auto holder = ReadAll(path);
-    const auto* text = holder.ok() ? reinterpret_cast<const char*>(holder->data()) : nullptr;
-    const std::string who = text == nullptr ? "" : std::string(text, holder->size());
-    return Status::FailedPrecondition(path_.string() + " is open for writing already, by " +
-                                      (who.empty() ? "another process" : who) +
-                                      "; close it there first, or open it read-only here");
+    const std::string holder = TextOf(ReadAll(file, path));
+    return Status::FailedPrecondition(
+        path_.string() + " is open for writing already, by " +
+        (holder.empty() ? "another process" : holder) +
+        "; close it there first, or open it read-only here");
   }
-  // Only for the message above: no one relies on it.
-  if (::ftruncate(file.get(), 0) != 0 ||
-      WriteAll(file.get(), std::as_bytes(std::span(owner))) != 0) {
-    return SystemError("write", path, errno);
+  // Only for the message above: a full disk does not keep anyone out.
+  if (Uninterrupted([&] { return ::ftruncate(file.get(), 0); }) == 0) {
+    static_cast<void>(WriteAll(file.get(), std::as_bytes(std::span(owner))));
   }
   return std::make_unique<PosixLock>(std::move(file));
 }

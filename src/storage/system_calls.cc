@@ -30,18 +30,20 @@ int Descriptor::Close() {
   return failed && errno != EINTR ? errno : 0;
 }
 
-Descriptor Open(const fs::path& path, int flags) {
+Descriptor Open(const fs::path& path, int flags) { return OpenAt(AT_FDCWD, path.string(), flags); }
+
+Descriptor OpenAt(int directory, const std::string& name, int flags) {
   constexpr mode_t kModeBeforeUmask = 0666;
-  return Descriptor(
-      Uninterrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, kModeBeforeUmask); }));
+  return Descriptor(Uninterrupted(
+      [&] { return ::openat(directory, name.c_str(), flags | O_CLOEXEC, kModeBeforeUmask); }));
 }
 
 int WriteAll(int fd, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const ssize_t written = Uninterrupted(
         [&] { return ::write(fd, bytes.data(), std::min(bytes.size(), kMaxWriteBytes)); });
-    if (written < 0) {
-      return errno;
+    if (written <= 0) {
+      return written < 0 ? errno : EIO;
     }
     bytes = bytes.subspan(static_cast<std::size_t>(written));
   }
@@ -52,8 +54,7 @@ int Sync(int fd) {
   return Uninterrupted([&] { return ::fsync(fd); }) == 0 ? 0 : errno;
 }
 
-Result<std::vector<std::byte>> ReadAll(const fs::path& path) {
-  const Descriptor file = Open(path, O_RDONLY);
+Result<std::vector<std::byte>> ReadAll(const Descriptor& file, const fs::path& path) {
   struct stat info = {};
   if (!file.is_open() || ::fstat(file.get(), &info) != 0) {
     return SystemError("open", path, errno);
@@ -78,6 +79,15 @@ Result<std::vector<std::byte>> ReadAll(const fs::path& path) {
       bytes.resize(size * 2);
     }
   }
+}
+
+Result<std::uint64_t> RandomNumber() {
+  std::uint64_t number = 0;
+  if (::getentropy(&number, sizeof(number)) != 0) {
+    return Status::IoError(
+        "cannot get a random number: " + std::generic_category().message(errno), errno);
+  }
+  return number;
 }
 
 }  // namespace forebay::storage

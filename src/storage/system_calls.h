@@ -5,8 +5,10 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -46,6 +48,8 @@ class Descriptor {
   /// 0, or errno: some file systems report a failed write only here. Not repeated when a signal
   /// interrupts it, because Linux has given the descriptor up by then.
   int Close();
+  /// Gives it to someone else to close.
+  int Release() { return std::exchange(fd_, -1); }
 
  private:
   int fd_;
@@ -53,6 +57,8 @@ class Descriptor {
 
 /// Not open, and errno set, when the system refuses.
 Descriptor Open(const std::filesystem::path& path, int flags);
+/// The same for a name in an open directory, wherever that is by now.
+Descriptor OpenAt(int directory, const std::string& name, int flags);
 
 /// 0 or errno.
 int WriteAll(int fd, std::span<const std::byte> bytes);
@@ -60,7 +66,11 @@ int WriteAll(int fd, std::span<const std::byte> bytes);
 /// 0 or errno. What was written to the file, or, for a directory, the names in it are durable then.
 int Sync(int fd);
 
-/// The whole file.
-Result<std::vector<std::byte>> ReadAll(const std::filesystem::path& path);
+/// The whole of an opened file, from where it is on; errno counts where it is not open. `path` is for
+/// messages.
+Result<std::vector<std::byte>> ReadAll(const Descriptor& file, const std::filesystem::path& path);
+
+/// For what must differ from all others; not for secrets.
+Result<std::uint64_t> RandomNumber();
 
 }  // namespace forebay::storage

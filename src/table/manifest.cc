@@ -3,12 +3,14 @@
 #include <arrow/util/base64.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <random>
 #include <utility>
+
+#include "storage/system_calls.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -20,26 +22,35 @@ using nlohmann::ordered_json;
 
 constexpr std::string_view kPrefix = "manifest-";
 constexpr std::string_view kTemporary = ".tmp";
-constexpr std::string_view kMagic = "forebay-manifest 1 ";
-constexpr std::size_t kChecksumDigits = 16;
-/// Magic, checksum, end of line.
-constexpr std::size_t kFirstLineBytes = kMagic.size() + kChecksumDigits + 1;
+constexpr std::string_view kMagic = "forebay-manifest ";
+constexpr std::uint64_t kVersion = 1;
+/// As often as another process can publish while a list of names is read, and more.
+constexpr int kMaxTries = 100;
 
 std::string NameOf(std::uint64_t number) { return fmt::format("{}{:020}", kPrefix, number); }
 
-std::optional<std::uint64_t> NumberOf(std::string_view name) {
-  if (!name.starts_with(kPrefix)) {
-    return std::nullopt;
-  }
+/// All of the text as a number.
+std::optional<std::uint64_t> ParseNumber(std::string_view text, int base = 10) {
   std::uint64_t number = 0;
-  const char* const end = name.data() + name.size();
-  const auto [stop, error] = std::from_chars(name.data() + kPrefix.size(), end, number);
-  return error == std::errc() && stop == end && NameOf(number) == name ? std::optional(number)
-                                                                       : std::nullopt;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number, base);
+  return error == std::errc() && stop == end ? std::optional(number) : std::nullopt;
 }
 
+std::optional<std::uint64_t> NumberOf(std::string_view name) {
+  const auto number =
+      name.starts_with(kPrefix) ? ParseNumber(name.substr(kPrefix.size())) : std::nullopt;
+  return number.has_value() && NameOf(*number) == name ? number : std::nullopt;
+}
+
+bool IsTemporary(std::string_view name) {
+  return name.starts_with(kPrefix) && name.ends_with(kTemporary);
+}
+
+std::string Hex(std::uint64_t number) { return fmt::format("{:016x}", number); }
+
 std::string ChecksumOf(std::string_view text) {
-  return fmt::format("{:016x}", XXH3_64bits(text.data(), text.size()));
+  return Hex(XXH3_64bits(text.data(), text.size()));
 }
 
 std::string_view AsText(std::span<const std::byte> bytes) {
@@ -50,31 +61,79 @@ Status Corrupt(std::string_view name, std::string_view what) {
   return Status::Corruption(fmt::format("{}: {}; restore the file from a copy", name, what));
 }
 
-/// Throws nlohmann's exceptions where something is missing or of another type.
+/// What JSON has under a key, if it is that; else the reader remembers the first that is not.
+class JsonReader {
+ public:
+  explicit JsonReader(const ordered_json& json) : json_(json) {}
+
+  std::uint64_t Whole(const char* key) {
+    const ordered_json* const value = Find(key, "a whole number");
+    return value != nullptr && Require(value->is_number_unsigned(), key, "a whole number")
+               ? value->get<std::uint64_t>()
+               : 0;
+  }
+  std::string Text(const char* key) {
+    const ordered_json* const value = Find(key, "a text");
+    return value != nullptr && Require(value->is_string(), key, "a text")
+               ? value->get<std::string>()
+               : "";
+  }
+  std::optional<std::string> TextOrNull(const char* key) {
+    const ordered_json* const value = Find(key, "a text or null");
+    return value == nullptr || value->is_null() ? std::nullopt : std::optional(Text(key));
+  }
+  const ordered_json& Array(const char* key) {
+    static const ordered_json kNone = ordered_json::array();
+    const ordered_json* const value = Find(key, "an array");
+    return value != nullptr && Require(value->is_array(), key, "an array") ? *value : kNone;
+  }
+  bool Require(bool truth, const char* key, std::string_view what) {
+    if (!truth && problem_.empty()) {
+      problem_ = fmt::format("expected {} as '{}'", what, key);
+    }
+    return truth;
+  }
+  /// Empty: there was none.
+  [[nodiscard]] const std::string& problem() const { return problem_; }
+
+ private:
+  const ordered_json* Find(const char* key, std::string_view what) {
+    const auto found = json_.find(key);
+    return Require(found != json_.end(), key, what) ? &*found : nullptr;
+  }
+
+  const ordered_json& json_;
+  std::string problem_;
+};
+
+/// kCorruption says what is not as it should be.
 Result<Manifest> FromJson(const ordered_json& json) {
-  Manifest manifest;
-  manifest.number = json.at("number").get<std::uint64_t>();
-  manifest.writer_epoch = json.at("writer_epoch").get<std::uint64_t>();
-  const auto schema = arrow::util::base64_decode(json.at("schema").get<std::string>());
-  if (!schema.ok()) {
-    return Status::Corruption(schema.status().message());
+  JsonReader reader(json);
+  Manifest manifest = {.number = reader.Whole("number"),
+                       .writer_epoch = reader.Whole("writer_epoch"),
+                       .vector_column = reader.Text("vector_column"),
+                       .primary_key = reader.TextOrNull("primary_key")};
+  const auto metric = ParseMetric(reader.Text("metric"));
+  if (reader.Require(metric.ok(), "metric", "a metric")) {
+    manifest.metric = *metric;
   }
-  const auto bytes = std::as_bytes(std::span(*schema));
-  manifest.schema.assign(bytes.begin(), bytes.end());
-  manifest.vector_column = json.at("vector_column").get<std::string>();
-  if (const auto& key = json.at("primary_key"); !key.is_null()) {
-    manifest.primary_key = key.get<std::string>();
+  if (const auto model = reader.TextOrNull("model_fingerprint"); model.has_value()) {
+    manifest.model_fingerprint = ParseNumber(*model, 16);
+    reader.Require(manifest.model_fingerprint.has_value(), "model_fingerprint", "a number in hex");
   }
-  const Result<Metric> metric = ParseMetric(json.at("metric").get<std::string>());
-  if (!metric.ok()) {
-    return metric.status();
+  const auto schema = arrow::util::base64_decode(reader.Text("schema"));
+  if (reader.Require(schema.ok(), "schema", "base64")) {
+    const auto bytes = std::as_bytes(std::span(*schema));
+    manifest.schema.assign(bytes.begin(), bytes.end());
   }
-  manifest.metric = *metric;
-  if (const auto& model = json.at("model_fingerprint"); !model.is_null()) {
-    manifest.model_fingerprint = model.get<std::uint64_t>();
+  std::string problem;
+  for (const ordered_json& log : reader.Array("logs")) {
+    JsonReader of_log(log);
+    manifest.logs.push_back({of_log.Whole("number"), of_log.Whole("durable_bytes")});
+    problem = problem.empty() ? of_log.problem() : problem;
   }
-  manifest.wal_floor = json.at("wal_floor").get<std::uint64_t>();
-  return manifest;
+  problem = reader.problem().empty() ? problem : reader.problem();
+  return problem.empty() ? Result<Manifest>(std::move(manifest)) : Status::Corruption(problem);
 }
 
 /// The greatest first.
@@ -92,7 +151,8 @@ Result<std::vector<std::uint64_t>> ListNumbers(const storage::Directory& directo
   return numbers;
 }
 
-Status WriteDurably(storage::Directory* directory, const std::string& name, std::string_view text) {
+Status WriteDurably(storage::Directory* directory, const std::string& name,
+                    std::string_view text) {
   auto file = directory->Create(name);
   if (!file.ok()) {
     return file.status();
@@ -103,11 +163,32 @@ Status WriteDurably(storage::Directory* directory, const std::string& name, std:
   return (*file)->Sync();
 }
 
+Status AnotherWriter(const storage::Directory& directory) {
+  return Status::FailedPrecondition(
+      fmt::format("another process writes to the table in {}; close it there, and open the table "
+                  "again",
+                  directory.PathOf("")));
+}
+
+/// Fails unless `number` is the newest one: who was away for long may have taken a number that was
+/// free again.
+Status RequireNewest(storage::Directory* directory, std::uint64_t number) {
+  const auto numbers = ListNumbers(*directory);
+  if (!numbers.ok()) {
+    return numbers.status();
+  }
+  if (numbers->empty() || numbers->front() != number) {
+    static_cast<void>(directory->Remove(NameOf(number)));
+    return AnotherWriter(*directory);
+  }
+  return Status::Ok();
+}
+
 /// Older manifests, and what interrupted processes left. Where this fails, the next one does it.
 void RemoveOthers(storage::Directory* directory, const std::string& newest) {
   const auto names = directory->List();
   for (const std::string& name : names.ok() ? *names : std::vector<std::string>()) {
-    if (name.starts_with(kPrefix) && (name < newest || name.ends_with(kTemporary))) {
+    if (IsTemporary(name) || (NumberOf(name).has_value() && name < newest)) {
       static_cast<void>(directory->Remove(name));
     }
   }
@@ -124,89 +205,104 @@ std::string SerializeManifest(const Manifest& manifest) {
       manifest.primary_key.has_value() ? ordered_json(*manifest.primary_key) : ordered_json();
   json["metric"] = MetricName(manifest.metric);
   json["model_fingerprint"] = manifest.model_fingerprint.has_value()
-                                  ? ordered_json(*manifest.model_fingerprint)
+                                  ? ordered_json(Hex(*manifest.model_fingerprint))
                                   : ordered_json();
-  json["wal_floor"] = manifest.wal_floor;
+  json["logs"] = ordered_json::array();
+  for (const ManifestLog& log : manifest.logs) {
+    json["logs"].push_back({{"number", log.number}, {"durable_bytes", log.durable_bytes}});
+  }
   json["schema"] = arrow::util::base64_encode(AsText(manifest.schema));
   const std::string text = json.dump(1) + "\n";
-  return fmt::format("{}{}\n{}", kMagic, ChecksumOf(text), text);
+  return fmt::format("{}{} {}\n{}", kMagic, kVersion, ChecksumOf(text), text);
 }
 
 Result<Manifest> ParseManifest(std::span<const std::byte> bytes, std::string_view name) {
   const std::string_view all = AsText(bytes);
-  constexpr std::size_t kVersionDigits = 2;  // "1 ".
-  const std::string_view magic = kMagic.substr(0, kMagic.size() - kVersionDigits);
-  if (!all.starts_with(magic)) {
+  if (!all.starts_with(kMagic)) {
     return Corrupt(name, "expected a manifest, its first bytes are of something else");
   }
-  if (all.size() < kFirstLineBytes || all[kFirstLineBytes - 1] != '\n') {
+  // The first line: magic, version, checksum of the rest.
+  const std::string_view line = all.substr(kMagic.size(), all.find('\n') - kMagic.size());
+  const std::size_t space = line.find(' ');
+  const auto version = ParseNumber(line.substr(0, space));
+  if (space == std::string_view::npos || !version.has_value()) {
     return Corrupt(name, "the manifest was cut or altered");
   }
-  const std::string_view text = all.substr(kFirstLineBytes);
-  if (all.substr(kMagic.size(), kChecksumDigits) != ChecksumOf(text)) {
+  if (*version != kVersion) {
+    return Status::Unsupported(fmt::format(
+        "{}: the manifest has version {}; this build reads version {}", name, *version, kVersion));
+  }
+  const std::size_t begin = kMagic.size() + line.size() + 1;
+  const std::string_view text = all.substr(std::min(begin, all.size()));
+  if (line.substr(space + 1) != ChecksumOf(text)) {
     return Corrupt(name, "the manifest was cut or altered");
   }
-  if (!all.starts_with(kMagic)) {
-    return Status::Unsupported(
-        fmt::format("{}: the manifest has version {}; this build reads version 1", name,
-                    all.substr(magic.size(), 1)));
+  const ordered_json json = ordered_json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) {
+    return Corrupt(name, "expected a JSON object");
   }
-  try {
-    Result<Manifest> manifest = FromJson(ordered_json::parse(text));
-    return manifest.ok() ? std::move(manifest) : Corrupt(name, manifest.status().message());
-  } catch (const nlohmann::json::exception& error) {
-    return Corrupt(name, error.what());
-  }
+  Result<Manifest> manifest = FromJson(json);
+  return manifest.ok() ? std::move(manifest) : Corrupt(name, manifest.status().message());
 }
 
 Result<Manifest> LoadManifest(const storage::Directory& directory) {
-  const auto numbers = ListNumbers(directory);
-  if (!numbers.ok()) {
-    return numbers.status();
+  std::optional<std::uint64_t> missing;
+  for (int tries = 0; tries < kMaxTries; ++tries) {
+    const auto numbers = ListNumbers(directory);
+    if (!numbers.ok()) {
+      return numbers.status();
+    }
+    const std::uint64_t newest = numbers->empty() ? 0 : numbers->front();
+    const auto bytes = numbers->empty() ? Result<std::vector<std::byte>>(Status::IoError("none"))
+                                        : directory.Read(NameOf(newest));
+    if (bytes.ok()) {
+      const std::string path = directory.PathOf(NameOf(newest));
+      Result<Manifest> manifest = ParseManifest(*bytes, path);
+      if (manifest.ok() && manifest->number != newest) {
+        return Corrupt(path, fmt::format("it holds the manifest of number {}", manifest->number));
+      }
+      return manifest;
+    }
+    if (!numbers->empty() && bytes.status().os_error() != ENOENT) {
+      return bytes.status();
+    }
+    if (missing == newest) {
+      break;  // Twice the same.
+    }
+    missing = newest;  // Another process has published one meanwhile, and removed this one.
   }
-  if (numbers->empty()) {
-    return Status::FailedPrecondition(fmt::format(
-        "{} is no table: it has no manifest; create one there first", directory.PathOf("")));
-  }
-  const std::string name = NameOf(numbers->front());
-  const auto bytes = directory.Read(name);
-  if (!bytes.ok()) {
-    return bytes.status();
-  }
-  Result<Manifest> manifest = ParseManifest(*bytes, directory.PathOf(name));
-  if (manifest.ok() && manifest->number != numbers->front()) {
-    return Corrupt(directory.PathOf(name),
-                   fmt::format("it holds the manifest of number {}", manifest->number));
-  }
-  return manifest;
+  return Status::FailedPrecondition(
+      fmt::format("{} has no manifest: there is no table, unless its manifest was lost; create one "
+                  "there, or restore its manifest from a copy",
+                  directory.PathOf("")));
 }
 
 Status PublishManifest(storage::Directory* directory, const Manifest& manifest) {
+  const Result<std::uint64_t> random = storage::RandomNumber();
+  if (!random.ok()) {
+    return random.status();
+  }
   const std::string name = NameOf(manifest.number);
   // Of this process alone: if another one writes a manifest now, neither publishes the other's.
-  const std::string temporary =
-      fmt::format("{}-{:08x}{}", name, std::random_device()(), kTemporary);
-  if (Status written = WriteDurably(directory, temporary, SerializeManifest(manifest));
-      !written.ok()) {
-    return written;
+  const std::string temporary = fmt::format("{}-{}{}", name, Hex(*random), kTemporary);
+  Status status = WriteDurably(directory, temporary, SerializeManifest(manifest));
+  if (status.ok()) {
+    status = directory->Link(temporary, name);
+    // ENOENT: another process took the temporary file for a remainder.
+    if (status.os_error() == EEXIST || status.os_error() == ENOENT) {
+      status = AnotherWriter(*directory);
+    }
   }
-  if (Status linked = directory->Link(temporary, name); !linked.ok()) {
-    return linked.os_error() == EEXIST
-               ? Status::FailedPrecondition(fmt::format(
-                     "{} is there already: another process writes to this table; close it there, "
-                     "and open the table again",
-                     directory->PathOf(name)))
-               : linked;
+  status = status.ok() ? directory->SyncNames() : status;
+  status = status.ok() ? RequireNewest(directory, manifest.number) : status;
+  // What cannot be removed now is by the next one.
+  static_cast<void>(directory->Remove(temporary));
+  if (status.ok()) {
+    RemoveOthers(directory, name);
   }
-  if (Status synced = directory->SyncNames(); !synced.ok()) {
-    return synced;
-  }
-  RemoveOthers(directory, name);
-  return Status::Ok();
+  return status;
 }
 
-std::string ModelFileName(std::uint64_t fingerprint) {
-  return fmt::format("model-{:016x}", fingerprint);
-}
+std::string ModelFileName(std::uint64_t fingerprint) { return "model-" + Hex(fingerprint); }
 
 }  // namespace forebay::table

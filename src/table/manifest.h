@@ -4,8 +4,8 @@
 // Thread safety: free functions; a Manifest is a plain value.
 //
 // Invariants:
-//   1. A manifest's name appears when its bytes are durable, and no second one can take the same
-//      number: of two writers that race for it, one fails.
+//   1. A manifest's name appears when its bytes are durable. Of two writers that race, the one whose
+//      manifest is not the newest fails.
 //   2. A manifest never changes. Whatever it names was durable before it.
 #pragma once
 
@@ -23,6 +23,14 @@
 
 namespace forebay::table {
 
+/// A log that a manifest names.
+struct ManifestLog {
+  std::uint64_t number = 0;
+  std::uint64_t durable_bytes = 0;  ///< It has so many, or it is damaged.
+
+  friend bool operator==(const ManifestLog&, const ManifestLog&) = default;
+};
+
 struct Manifest {
   std::uint64_t number = 0;            ///< From 1 on.
   std::uint64_t writer_epoch = 0;      ///< One more with each opening for writing.
@@ -32,7 +40,8 @@ struct Manifest {
   Metric metric = Metric::kL2;
   /// Fingerprint of the model, whose file ModelFileName names.
   std::optional<std::uint64_t> model_fingerprint = std::nullopt;
-  std::uint64_t wal_floor = 0;  ///< Logs with smaller numbers are done with.
+  /// Those that hold what is in no other file, oldest first; the last one is being written.
+  std::vector<ManifestLog> logs = {};
 
   friend bool operator==(const Manifest&, const Manifest&) = default;
 };
@@ -44,11 +53,13 @@ std::string SerializeManifest(const Manifest& manifest);
 /// kUnsupported for another version.
 Result<Manifest> ParseManifest(std::span<const std::byte> bytes, std::string_view name);
 
-/// The newest one; kFailedPrecondition when there is none, and so no table.
+/// The newest one; kFailedPrecondition when there is none, and so no table. Others may publish
+/// meanwhile.
 Result<Manifest> LoadManifest(const storage::Directory& directory);
 
 /// Makes `manifest` the newest one, durably, and removes older ones. kFailedPrecondition when there
-/// is one of that number: another process writes to the table.
+/// is one of that number or a greater one: another process writes to the table. After any other
+/// failure it may be the newest one or not; whoever goes on asks LoadManifest.
 Status PublishManifest(storage::Directory* directory, const Manifest& manifest);
 
 std::string ModelFileName(std::uint64_t fingerprint);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "wal/checksum.h"
@@ -14,11 +15,16 @@ Status Corrupt(std::string_view name, std::string_view what) {
   return Status::Corruption(fmt::format("{}: {}; restore the file from a copy", name, what));
 }
 
+/// Whether this can be a header of which only a part reached the disk, or nothing but its size.
+bool IsTornHeader(std::span<const std::byte> bytes) {
+  const auto magic = std::as_bytes(std::span(kMagic)).first(std::min(bytes.size(), sizeof(kMagic)));
+  return std::ranges::equal(bytes.first(magic.size()), magic) ||
+         std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{0}; });
+}
+
+/// Of at least as many bytes as a header has.
 Result<FileHeader> ParseHeader(std::span<const std::byte> bytes, std::string_view name) {
   FileHeader header;
-  if (bytes.size() < sizeof(header)) {
-    return Corrupt(name, "the log's header was cut off");
-  }
   std::memcpy(&header, bytes.data(), sizeof(header));
   if (std::memcmp(header.magic, kMagic, sizeof(kMagic)) != 0) {
     return Corrupt(name, "expected a write-ahead log, its first bytes are of something else");
@@ -91,13 +97,17 @@ class RecordReader {
 
 Result<WalContents> ParseWal(std::span<const std::byte> bytes, std::string_view name) {
   WalContents contents;
-  const Result<FileHeader> header = ParseHeader(bytes, name);
+  const bool is_whole = bytes.size() >= sizeof(FileHeader);
+  const Result<FileHeader> header =
+      is_whole ? ParseHeader(bytes, name) : Corrupt(name, "the log's header was cut off");
   if (!header.ok()) {
-    if (header.error().code() == StatusCode::kCorruption && bytes.size() <= sizeof(FileHeader)) {
-      contents.torn_bytes = bytes.size();  // Records come only when the header is durable.
-      return contents;
+    // Records come only when the header is durable, so one that is torn has none.
+    if (bytes.size() > sizeof(FileHeader) || !IsTornHeader(bytes) ||
+        header.error().code() != StatusCode::kCorruption) {
+      return header.status();
     }
-    return header.status();
+    contents.torn_bytes = bytes.size();
+    return contents;
   }
   contents.identity = WalIdentity{header->schema_fingerprint, header->model_fingerprint,
                                   header->writer_epoch, header->first_sequence_number};
@@ -109,6 +119,11 @@ Result<WalContents> ParseWal(std::span<const std::byte> bytes, std::string_view 
     const auto payload = record.has_value() ? reader.PayloadAt(offset, *record) : std::nullopt;
     if (!payload.has_value()) {
       break;
+    }
+    if (record->durable_offset > offset) {
+      return Corrupt(name, fmt::format("records before byte {} are missing: {} bytes were durable "
+                                       "when the record there was written",
+                                       offset, record->durable_offset));
     }
     if (record->sequence_number < least) {
       return Corrupt(

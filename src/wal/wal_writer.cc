@@ -4,25 +4,23 @@
 
 #include <cstring>
 #include <limits>
-#include <random>
 #include <utility>
 
+#include "storage/system_calls.h"
 #include "wal/checksum.h"
 #include "wal/wal_format.h"
 
 namespace forebay::wal {
 namespace {
 
-std::uint64_t RandomSalt() {
-  std::random_device device;
-  return std::uint64_t{device()} << 32U | device();
-}
+/// Of the buffer, between one group and the next.
+constexpr std::size_t kMaxKeptBytes = std::size_t{16} << 20U;
 
-FileHeader MakeHeader(const WalIdentity& identity) {
+FileHeader MakeHeader(const WalIdentity& identity, std::uint64_t salt) {
   FileHeader header = {.magic = {},
                        .version = kVersion,
                        .reserved = 0,
-                       .salt = RandomSalt(),
+                       .salt = salt,
                        .schema_fingerprint = identity.schema_fingerprint,
                        .model_fingerprint = identity.model_fingerprint,
                        .writer_epoch = identity.writer_epoch,
@@ -58,11 +56,15 @@ void PutRecord(const WalRecord& record, std::uint64_t durable_offset, std::uint6
 Result<std::unique_ptr<WalWriter>> WalWriter::Create(storage::Directory* directory,
                                                      const std::string& name,
                                                      const WalIdentity& identity) {
+  const Result<std::uint64_t> salt = storage::RandomNumber();
+  if (!salt.ok()) {
+    return salt.status();
+  }
   auto file = directory->Create(name);
   if (!file.ok()) {
     return file.status();
   }
-  const FileHeader header = MakeHeader(identity);
+  const FileHeader header = MakeHeader(identity, *salt);
   Status status = (*file)->Append(std::as_bytes(std::span(&header, 1)));
   status = status.ok() ? (*file)->Sync() : status;
   status = status.ok() ? directory->SyncNames() : status;
@@ -92,6 +94,9 @@ Status WalWriter::Append(std::span<const WalRecord> records) {
     return status;
   }
   size_ += buffer_.size();
+  if (buffer_.capacity() > kMaxKeptBytes) {
+    buffer_ = {};
+  }
   return Status::Ok();
 }
 

@@ -9,10 +9,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "support/faulty_directory.h"
+#include "wal/wal_format.h"
 #include "wal/wal_reader.h"
 #include "wal/wal_writer.h"
 
@@ -25,9 +28,15 @@ void Require(bool truth) {
   }
 }
 
+struct Record {
+  std::vector<std::byte> payload;
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+  std::uint64_t durable = 0;  // So much of the log was when it was written.
+};
+
 struct Log {
-  std::vector<std::vector<std::byte>> payloads;
-  std::vector<std::uint64_t> ends;  // Of the records.
+  std::vector<Record> records;
   std::vector<std::byte> bytes;
 };
 
@@ -40,10 +49,12 @@ Log Write(FuzzedDataProvider* data) {
   for (std::size_t i = 0; i < count; ++i) {
     const std::string text = data->ConsumeRandomLengthString(100);
     const auto bytes = std::as_bytes(std::span(text));
-    log.payloads.emplace_back(bytes.begin(), bytes.end());
-    const std::vector record = {wal::WalRecord{1, i, i, log.payloads.back()}};
-    Require((*writer)->Append(record).ok());
-    log.ends.push_back((*writer)->size());
+    Record record = {.payload = {bytes.begin(), bytes.end()},
+                     .begin = (*writer)->size(),
+                     .durable = (*writer)->durable_size()};
+    Require((*writer)->Append(std::vector{wal::WalRecord{1, i, i, record.payload}}).ok());
+    record.end = (*writer)->size();
+    log.records.push_back(std::move(record));
     if (data->ConsumeBool()) {
       Require((*writer)->Sync().ok());
     }
@@ -52,41 +63,67 @@ Log Write(FuzzedDataProvider* data) {
   return log;
 }
 
-/// Flips bytes, cuts the end, or puts something after it. Returns where the damage begins.
-std::uint64_t Damage(FuzzedDataProvider* data, std::vector<std::byte>* bytes) {
-  std::uint64_t first = bytes->size();
+struct Damage {
+  std::vector<std::uint64_t> flips;
+  std::uint64_t size = 0;  // What is left.
+
+  [[nodiscard]] std::uint64_t first() const {
+    return flips.empty() ? size : std::min(size, *std::ranges::min_element(flips));
+  }
+  [[nodiscard]] bool SparesHeaderOf(const Record& record) const {
+    const std::uint64_t end = record.begin + sizeof(wal::RecordHeader);
+    return end <= size && std::ranges::none_of(flips, [&](std::uint64_t at) {
+             return at >= record.begin && at < end;
+           });
+  }
+};
+
+/// Flips bytes, cuts the end, and puts something after it.
+Damage Harm(FuzzedDataProvider* data, std::vector<std::byte>* bytes) {
+  Damage damage;
   const auto num_flips = data->ConsumeIntegralInRange<std::size_t>(0, 3);
   for (std::size_t i = 0; i < num_flips; ++i) {
     const auto at = data->ConsumeIntegralInRange<std::size_t>(0, bytes->size() - 1);
-    (*bytes)[at] ^= static_cast<std::byte>(data->ConsumeIntegralInRange(1, 255));
-    first = std::min<std::uint64_t>(first, at);
+    const auto mask = static_cast<std::byte>(data->ConsumeIntegralInRange(1, 255));
+    if (std::ranges::find(damage.flips, at) == damage.flips.end()) {
+      (*bytes)[at] ^= mask;
+      damage.flips.push_back(at);
+    }
   }
   if (data->ConsumeBool()) {
     bytes->resize(data->ConsumeIntegralInRange<std::size_t>(0, bytes->size()));
-    first = std::min<std::uint64_t>(first, bytes->size());
   }
+  damage.size = bytes->size();
   for (const std::uint8_t byte : data->ConsumeRemainingBytes<std::uint8_t>()) {
     bytes->push_back(static_cast<std::byte>(byte));
   }
-  return first;
+  return damage;
 }
 
 void Run(FuzzedDataProvider* data) {
   Log log = Write(data);
-  const std::uint64_t damage = Damage(data, &log.bytes);
+  const Damage damage = Harm(data, &log.bytes);
   const auto contents = wal::ParseWal(log.bytes, "log");
+  const bool has_header = damage.first() >= sizeof(wal::FileHeader);
+  // A record whose header is left knows that what was damaged before it had been durable.
+  const bool is_known = has_header && std::ranges::any_of(log.records, [&](const Record& record) {
+                          return damage.SparesHeaderOf(record) && record.durable > damage.first();
+                        });
   if (!contents.ok()) {
     Require(contents.error().code() == StatusCode::kCorruption);
+    Require(is_known || !has_header);
     return;
   }
+  Require(!is_known);
   Require(contents->valid_bytes + contents->torn_bytes == log.bytes.size());
-  Require(contents->records.size() <= log.payloads.size());
+  Require(contents->records.size() <= log.records.size());
   for (std::size_t i = 0; i < contents->records.size(); ++i) {
     Require(contents->records[i].sequence_number == i);
-    Require(std::ranges::equal(contents->records[i].payload, log.payloads[i]));
+    Require(std::ranges::equal(contents->records[i].payload, log.records[i].payload));
   }
-  const auto whole = std::upper_bound(log.ends.begin(), log.ends.end(), damage) - log.ends.begin();
-  Require(contents->records.size() >= static_cast<std::size_t>(whole));
+  if (contents->records.size() < log.records.size()) {
+    Require(log.records[contents->records.size()].end > damage.first());
+  }
 }
 
 }  // namespace

@@ -37,15 +37,18 @@ class FaultyDirectory::File final : public storage::AppendFile {
 
 class FaultyDirectory::HeldLock final : public storage::DirectoryLock {
  public:
-  HeldLock(std::shared_ptr<std::map<std::string, std::string>> locks, std::string name)
+  HeldLock(std::shared_ptr<Locks> locks, std::string name)
       : locks_(std::move(locks)), name_(std::move(name)) {}
   HeldLock(const HeldLock&) = delete;
   HeldLock& operator=(const HeldLock&) = delete;
-  ~HeldLock() override { locks_->erase(name_); }
+  ~HeldLock() override {
+    const std::scoped_lock lock(locks_->mutex);
+    locks_->owners.erase(name_);
+  }
 
  private:
-  std::shared_ptr<std::map<std::string, std::string>> locks_;
-  std::string name_;
+  const std::shared_ptr<Locks> locks_;
+  const std::string name_;
 };
 
 std::uint64_t FaultyDirectory::num_operations() const {
@@ -138,41 +141,31 @@ Result<std::unique_ptr<storage::AppendFile>> FaultyDirectory::Create(const std::
 Status FaultyDirectory::Append(Inode* inode, std::span<const std::byte> bytes) {
   const std::scoped_lock lock(mutex_);
   const Status status = Begin(true);
-  if (!status.ok() && num_operations_ - 1 > crash_at_) {
+  if (num_operations_ - 1 > crash_at_) {
     return status;
   }
-  const std::size_t size = status.ok() ? bytes.size() : bytes.size() / 2;
+  auto count = static_cast<std::ptrdiff_t>(bytes.size());
+  if (!status.ok()) {
+    inode->failed = true;
+    count = static_cast<std::ptrdiff_t>(static_cast<double>(count) * fault_.written);
+  }
   inode->last_append = inode->bytes.size();
-  inode->bytes.insert(inode->bytes.end(), bytes.begin(),
-                      bytes.begin() + static_cast<std::ptrdiff_t>(size));
+  inode->bytes.insert(inode->bytes.end(), bytes.begin(), bytes.begin() + count);
   return status.ok() ? End() : status;
 }
 
 Status FaultyDirectory::Sync(Inode* inode) {
   const std::scoped_lock lock(mutex_);
-  if (Status status = Begin(false); !status.ok()) {
+  Status status = Begin(false);
+  status = status.ok() ? End() : status;  // AfterPowerCut::kAll is as if it had been done.
+  if (!status.ok()) {
+    inode->failed = true;
     return status;
   }
-  if (Status status = End(); !status.ok()) {
-    return status;  // Before it was done; AfterPowerCut::kAll is as after it.
+  if (!inode->failed) {
+    inode->synced = inode->bytes.size();
   }
-  inode->synced = inode->bytes.size();
   return Status::Ok();
-}
-
-Status FaultyDirectory::Truncate(const std::string& name, std::uint64_t size) {
-  const std::scoped_lock lock(mutex_);
-  if (Status status = Begin(false); !status.ok()) {
-    return status;
-  }
-  const auto inode = Find(name);
-  if (!inode.ok()) {
-    return inode.status();
-  }
-  (*inode)->bytes.resize(size);
-  (*inode)->synced = size;
-  (*inode)->last_append = size;
-  return End();
 }
 
 Status FaultyDirectory::Link(const std::string& from, const std::string& to) {
@@ -205,10 +198,9 @@ Status FaultyDirectory::Remove(const std::string& name) {
 
 Status FaultyDirectory::SyncNames() {
   const std::scoped_lock lock(mutex_);
-  if (Status status = Begin(false); !status.ok()) {
-    return status;
-  }
-  if (Status status = End(); !status.ok()) {
+  Status status = Begin(false);
+  status = status.ok() ? End() : status;
+  if (!status.ok()) {
     return status;
   }
   durable_names_ = names_;
@@ -218,8 +210,14 @@ Status FaultyDirectory::SyncNames() {
 
 Result<std::unique_ptr<storage::DirectoryLock>> FaultyDirectory::Lock(const std::string& name,
                                                                       const std::string& owner) {
-  const std::scoped_lock lock(mutex_);
-  if (const auto [held, is_new] = locks_->try_emplace(name, owner); !is_new) {
+  const std::scoped_lock lock(mutex_, locks_->mutex);
+  if (num_operations_ > crash_at_) {
+    return PowerCut();
+  }
+  if (!names_.contains(name)) {
+    Change(name, std::make_shared<Inode>());
+  }
+  if (const auto [held, is_new] = locks_->owners.try_emplace(name, owner); !is_new) {
     return Status::FailedPrecondition("open for writing already, by " + held->second);
   }
   return std::make_unique<HeldLock>(locks_, name);
@@ -232,14 +230,47 @@ void FaultyDirectory::Overwrite(const std::string& name, std::vector<std::byte> 
   Inode& inode = *names_.at(name);
   inode.bytes = std::move(bytes);
   inode.synced = inode.bytes.size();
+  inode.last_append = inode.synced;
+}
+
+std::shared_ptr<FaultyDirectory::Inode> FaultyDirectory::WhatIsLeft(const Inode& inode,
+                                                                    AfterPowerCut left,
+                                                                    std::mt19937* random) {
+  const auto copy = std::make_shared<Inode>(Inode{.bytes = inode.bytes});
+  std::size_t size = copy->bytes.size();
+  switch (left) {
+    case AfterPowerCut::kNothing:
+      size = inode.synced;
+      break;
+    case AfterPowerCut::kAll:
+      break;
+    case AfterPowerCut::kPartOfLastWrite: {
+      const std::size_t from = std::max(inode.last_append, inode.synced);
+      size = from + (size > from ? (*random)() % (size - from) : 0);
+      break;
+    }
+    case AfterPowerCut::kAnything:
+      for (std::size_t begin = inode.synced; begin < size; begin += kPageBytes) {
+        if ((*random)() % 2 == 0) {
+          std::fill_n(copy->bytes.begin() + static_cast<std::ptrdiff_t>(begin),
+                      std::min(kPageBytes, size - begin), std::byte{0});
+        }
+      }
+      size -= (*random)() % 2 == 0 ? (*random)() % (size - inode.synced + 1) : 0;
+      break;
+  }
+  copy->bytes.resize(size);
+  copy->synced = size;
+  copy->last_append = size;
+  return copy;
 }
 
 std::unique_ptr<FaultyDirectory> FaultyDirectory::AfterCrash(AfterPowerCut left,
                                                              std::uint32_t seed) const {
   const std::scoped_lock lock(mutex_);
   std::mt19937 random(seed);
-  Names names =
-      left == AfterPowerCut::kNothing || left == AfterPowerCut::kAnything ? durable_names_ : names_;
+  const bool are_synced = left == AfterPowerCut::kNothing || left == AfterPowerCut::kAnything;
+  Names names = are_synced ? durable_names_ : names_;
   for (const NameChange& change : changes_) {
     if (left == AfterPowerCut::kAnything && random() % 2 == 0) {
       if (change.inode == nullptr) {
@@ -254,26 +285,7 @@ std::unique_ptr<FaultyDirectory> FaultyDirectory::AfterCrash(AfterPowerCut left,
   for (const auto& [name, inode] : names) {
     std::shared_ptr<Inode>& copy = copies[inode.get()];
     if (copy == nullptr) {
-      copy = std::make_shared<Inode>(*inode);
-      std::size_t size = copy->bytes.size();
-      if (left == AfterPowerCut::kNothing) {
-        size = copy->synced;
-      } else if (left == AfterPowerCut::kPartOfLastWrite) {
-        const std::size_t from = std::max(copy->last_append, copy->synced);
-        size = from + (size > from ? random() % (size - from) : 0);
-      } else if (left == AfterPowerCut::kAnything) {
-        for (std::size_t begin = copy->synced; begin < size; begin += kPageBytes) {
-          if (random() % 2 == 0) {
-            const std::size_t end = std::min(begin + kPageBytes, size);
-            std::fill(copy->bytes.begin() + static_cast<std::ptrdiff_t>(begin),
-                      copy->bytes.begin() + static_cast<std::ptrdiff_t>(end), std::byte{0});
-          }
-        }
-        size -= random() % 2 == 0 ? random() % (size - copy->synced + 1) : 0;
-      }
-      copy->bytes.resize(size);
-      copy->synced = size;
-      copy->last_append = size;
+      copy = WhatIsLeft(*inode, left, &random);
     }
     next->names_[name] = copy;
   }

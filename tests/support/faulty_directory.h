@@ -3,12 +3,11 @@
 // Thread safety: as Directory.
 //
 // Invariants:
-//   1. Operations are counted from 0 on, in the order in which they are called; all of Directory
-//   and
-//      AppendFile are operations, but Lock and PathOf.
-//   2. From the operation that CrashAt names on, which is done but reports a failure, nothing
-//   works.
-//      AfterCrash is the directory as the next boot finds it.
+//   1. Operations are counted from 0 on, in the order in which they are called: all of Directory and
+//      AppendFile, but Lock and PathOf.
+//   2. The operation that CrashAt names reports a failure, and so does every later one. Whether it was
+//      done is left to AfterCrash, which is the directory as the next boot finds it.
+//   3. As of a real disk: what was in a file when an Append or Sync of it failed never becomes durable.
 #pragma once
 
 #include <cstddef>
@@ -17,8 +16,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
-#include <set>
+#include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -42,10 +41,10 @@ class FaultyDirectory final : public storage::Directory {
     std::uint64_t operation = kNever;
     int error = 0;          // An errno.
     bool for_good = false;  // All Appends, Creates and Links after it fail too, as on a full disk.
+    double written = 0.5;   // The part of its bytes that an Append that fails has written.
   };
 
   [[nodiscard]] std::uint64_t num_operations() const;
-  /// An Append that fails has written a part.
   void FailAt(const Fault& fault);
   void CrashAt(std::uint64_t operation);
 
@@ -57,7 +56,6 @@ class FaultyDirectory final : public storage::Directory {
   [[nodiscard]] Result<std::vector<std::string>> List() const override;
   [[nodiscard]] Result<std::vector<std::byte>> Read(const std::string& name) const override;
   Result<std::unique_ptr<storage::AppendFile>> Create(const std::string& name) override;
-  Status Truncate(const std::string& name, std::uint64_t size) override;
   Status Link(const std::string& from, const std::string& to) override;
   Status Remove(const std::string& name) override;
   Status SyncNames() override;
@@ -73,6 +71,12 @@ class FaultyDirectory final : public storage::Directory {
     std::vector<std::byte> bytes;
     std::size_t synced = 0;       // So many are durable.
     std::size_t last_append = 0;  // Where it began.
+    bool failed = false;          // No more will be durable.
+  };
+  /// Outlives the directory, as locks may.
+  struct Locks {
+    std::mutex mutex;
+    std::map<std::string, std::string> owners;  // By name.
   };
   using Names = std::map<std::string, std::shared_ptr<Inode>>;
   /// A name that was given (to an inode) or taken away (nullptr).
@@ -87,6 +91,8 @@ class FaultyDirectory final : public storage::Directory {
   [[nodiscard]] Status End() const;
   [[nodiscard]] Result<std::shared_ptr<Inode>> Find(const std::string& name) const;
   void Change(const std::string& name, std::shared_ptr<Inode> inode);
+  [[nodiscard]] static std::shared_ptr<Inode> WhatIsLeft(const Inode& inode, AfterPowerCut left,
+                                                         std::mt19937* random);
   Status Append(Inode* inode, std::span<const std::byte> bytes);
   Status Sync(Inode* inode);
 
@@ -97,8 +103,7 @@ class FaultyDirectory final : public storage::Directory {
   Names names_;
   Names durable_names_;
   std::vector<NameChange> changes_;  // Since the last SyncNames.
-  std::shared_ptr<std::map<std::string, std::string>> locks_ =
-      std::make_shared<std::map<std::string, std::string>>();  // Name to owner.
+  const std::shared_ptr<Locks> locks_ = std::make_shared<Locks>();
 };
 
 }  // namespace forebay

@@ -1,16 +1,22 @@
 // Manifests: what is published is loaded, once for each number, and damage is seen.
 #include "table/manifest.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "support/faulty_directory.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 namespace forebay {
 namespace {
@@ -20,6 +26,7 @@ using table::Manifest;
 using table::ParseManifest;
 using table::PublishManifest;
 using table::SerializeManifest;
+using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -31,7 +38,7 @@ Manifest Example(std::uint64_t number) {
           .primary_key = "w\xc3\xb6rd",
           .metric = Metric::kCosine,
           .model_fingerprint = 0xfedcba9876543210,
-          .wal_floor = 12};
+          .logs = {{11, 4096}, {12, 64 + number}}};
 }
 
 std::span<const std::byte> Bytes(const std::string& text) { return std::as_bytes(std::span(text)); }
@@ -42,6 +49,7 @@ TEST(ManifestTest, ReadsBackWhatWasWritten) {
   without.model_fingerprint.reset();
   without.metric = Metric::kDot;
   without.schema.clear();
+  without.logs.clear();
   for (const Manifest& manifest : {Example(1), without}) {
     const std::string text = SerializeManifest(manifest);
     const auto parsed = ParseManifest(Bytes(text), "m");
@@ -64,9 +72,49 @@ TEST(ManifestTest, EveryFlippedByteAndEveryCutIsSeen) {
 }
 
 TEST(ManifestTest, AnotherVersionIsUnsupported) {
-  std::string text = SerializeManifest(Example(7));
-  text[text.find(" 1 ") + 1] = '2';
-  EXPECT_EQ(ParseManifest(Bytes(text), "m").status().code(), StatusCode::kUnsupported);
+  const std::string text = SerializeManifest(Example(7));
+  for (const std::string version : {"2", "10"}) {
+    std::string other = text;
+    other.replace(text.find(" 1 ") + 1, 1, version);
+    EXPECT_EQ(ParseManifest(Bytes(other), "m").status().code(), StatusCode::kUnsupported);
+  }
+}
+
+/// With the text between braces as the JSON, and its checksum.
+Status StatusOfJson(const std::string& json) {
+  const std::string text =
+      fmt::format("forebay-manifest 1 {:016x}\n{}", XXH3_64bits(json.data(), json.size()), json);
+  return ParseManifest(Bytes(text), "m").status();
+}
+
+TEST(ManifestTest, OtherJsonIsRefused) {
+  const std::string text = SerializeManifest(Example(7));
+  const std::string good = text.substr(text.find('\n') + 1);
+  ASSERT_TRUE(StatusOfJson(good).ok());
+  const std::pair<std::string, std::string> changes[] = {
+      {"\"number\": 7", "\"number\": -7"},
+      {"\"number\": 7", "\"number\": 7.5"},
+      {"\"number\": 7", "\"number\": 1e300"},
+      {"\"number\": 7", "\"number\": 18446744073709551616"},
+      {"\"number\": 7", "\"number\": \"7\""},
+      {"\"number\": 7", "\"digit\": 7"},
+      {"\"cosine\"", "\"cosinus\""},
+      {"\"fedcba9876543210\"", "\"fedcba987654321x\""},
+      {"\"fedcba9876543210\"", "12"},
+      {"\"durable_bytes\": 4096", "\"durable_bytes\": null"},
+      {"\"logs\": [", "\"logs\": [5,"},
+  };
+  for (const auto& [from, to] : changes) {
+    std::string json = good;
+    ASSERT_NE(json.find(from), std::string::npos) << from;
+    json.replace(json.find(from), from.size(), to);
+    const Status status = StatusOfJson(json);
+    EXPECT_EQ(status.code(), StatusCode::kCorruption) << to;
+    EXPECT_THAT(status.message(), HasSubstr("expected ")) << to;
+  }
+  for (const std::string json : {"", "[]", "7", "{", "{}"}) {
+    EXPECT_EQ(StatusOfJson(json).code(), StatusCode::kCorruption) << json;
+  }
 }
 
 TEST(ManifestTest, TheNewestHolds) {
@@ -92,6 +140,14 @@ TEST(ManifestTest, ANumberIsGivenOnce) {
   EXPECT_EQ(*LoadManifest(directory), Example(1));
 }
 
+TEST(ManifestTest, ANumberThatIsFreeAgainIsNotTaken) {
+  FaultyDirectory directory;
+  ASSERT_TRUE(PublishManifest(&directory, Example(5)).ok());  // Which removes those before it.
+  EXPECT_EQ(PublishManifest(&directory, Example(4)).code(), StatusCode::kFailedPrecondition);
+  EXPECT_EQ(*LoadManifest(directory), Example(5));
+  EXPECT_EQ(directory.List()->size(), 1U);
+}
+
 TEST(ManifestTest, OneThatWasAlteredIsNotPassedOver) {
   FaultyDirectory directory;
   ASSERT_TRUE(PublishManifest(&directory, Example(1)).ok());
@@ -109,19 +165,31 @@ TEST(ManifestTest, OneUnderAnothersNameIsCorrupt) {
   EXPECT_EQ(LoadManifest(directory).status().code(), StatusCode::kCorruption);
 }
 
-TEST(ManifestTest, AFullDiskChangesNothing) {
-  FaultyDirectory directory;
-  ASSERT_TRUE(PublishManifest(&directory, Example(1)).ok());
-  const std::uint64_t first = directory.num_operations();
-  for (std::uint64_t i = 0; i < 3; ++i) {  // Create, Append, Sync.
-    directory.FailAt({.operation = directory.num_operations() + i, .error = ENOSPC});
-    const Status status = PublishManifest(&directory, Example(2));
-    EXPECT_EQ(status.os_error(), ENOSPC) << i;
-    EXPECT_EQ(*LoadManifest(directory), Example(1));
+TEST(ManifestTest, WhateverFailsOneOfBothHolds) {
+  FaultyDirectory counted;
+  ASSERT_TRUE(PublishManifest(&counted, Example(1)).ok());
+  const std::uint64_t first = counted.num_operations();
+  ASSERT_TRUE(PublishManifest(&counted, Example(2)).ok());
+  const std::uint64_t last = counted.num_operations();
+  for (std::uint64_t operation = first; operation < last; ++operation) {
+    for (const bool for_good : {false, true}) {
+      FaultyDirectory directory;
+      ASSERT_TRUE(PublishManifest(&directory, Example(1)).ok());
+      directory.FailAt({.operation = operation, .error = ENOSPC, .for_good = for_good});
+      const Status status = PublishManifest(&directory, Example(2));
+      const auto loaded = LoadManifest(directory);
+      ASSERT_TRUE(loaded.ok()) << operation << ": " << loaded.status().ToString();
+      if (status.ok()) {
+        EXPECT_EQ(*loaded, Example(2)) << operation;
+      } else {
+        EXPECT_EQ(status.os_error(), ENOSPC) << operation;
+        EXPECT_THAT(loaded->number, AnyOf(1U, 2U)) << operation;
+      }
+      directory.FailAt({});
+      ASSERT_TRUE(PublishManifest(&directory, Example(loaded->number + 1)).ok());
+      EXPECT_EQ(directory.List()->size(), 1U) << operation;  // What the failure left is gone too.
+    }
   }
-  ASSERT_GT(directory.num_operations(), first);
-  EXPECT_TRUE(PublishManifest(&directory, Example(2)).ok());
-  EXPECT_EQ(directory.List()->size(), 1U);  // What the failures left is gone too.
 }
 
 }  // namespace

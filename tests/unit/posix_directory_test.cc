@@ -3,14 +3,18 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstddef>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace forebay {
@@ -61,10 +65,6 @@ TEST_F(PosixDirectoryTest, FilesGrowAndAreRead) {
   ASSERT_TRUE(directory_->SyncNames().ok());
   EXPECT_THAT(*directory_->List(), ElementsAre("a", "b"));
   EXPECT_EQ(Text(directory_->Read("b")), "one two");
-  ASSERT_TRUE(directory_->Truncate("b", 3).ok());
-  EXPECT_EQ(Text(directory_->Read("b")), "one");
-  ASSERT_TRUE((*file)->Append(Bytes("!")).ok());  // At the end, wherever that is now.
-  EXPECT_EQ(Text(directory_->Read("b")), "one!");
 }
 
 TEST_F(PosixDirectoryTest, NamesAreGivenOnce) {
@@ -91,6 +91,41 @@ TEST_F(PosixDirectoryTest, OnlyOneHasTheLock) {
   EXPECT_THAT(second.error().message(), HasSubstr((path_ / "table").string()));
   first->reset();
   EXPECT_TRUE((*other)->Lock("LOCK", "the second process").ok());
+}
+
+TEST_F(PosixDirectoryTest, TheLockEndsWithItsProcess) {
+  int ready[2];
+  ASSERT_EQ(::pipe(ready), 0);
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    const auto held = directory_->Lock("LOCK", "the child");
+    const char byte = held.ok() ? 1 : 0;
+    static_cast<void>(::write(ready[1], &byte, 1) == 1);
+    ::pause();
+    ::_exit(0);
+  }
+  char held = 0;
+  ASSERT_EQ(::read(ready[0], &held, 1), 1);
+  EXPECT_EQ(held, 1);
+  const auto refused = directory_->Lock("LOCK", "the parent");
+  EXPECT_EQ(refused.status().code(), StatusCode::kFailedPrecondition);
+  EXPECT_THAT(refused.status().message(), HasSubstr("the child"));
+  ASSERT_EQ(::kill(child, SIGKILL), 0);
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  EXPECT_TRUE(directory_->Lock("LOCK", "the parent").ok());
+  ::close(ready[0]);
+  ::close(ready[1]);
+}
+
+TEST_F(PosixDirectoryTest, ItIsTheSameUnderAnotherName) {
+  Write("a", "x");
+  fs::rename(path_ / "table", path_ / "moved");
+  fs::create_directory(path_ / "table");
+  Write("b", "y");
+  EXPECT_THAT(*directory_->List(), ElementsAre("a", "b"));
+  EXPECT_TRUE(fs::exists(path_ / "moved" / "b"));
+  EXPECT_TRUE(fs::is_empty(path_ / "table"));
 }
 
 TEST_F(PosixDirectoryTest, ADirectoryThatIsNotThere) {

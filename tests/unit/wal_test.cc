@@ -6,11 +6,15 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "support/faulty_directory.h"
+#include "wal/checksum.h"
 #include "wal/wal_format.h"
 #include "wal/wal_reader.h"
 #include "wal/wal_writer.h"
@@ -49,7 +53,7 @@ class WalTest : public ::testing::Test {
   WalRecord Next(std::size_t payload_bytes) {
     payloads_.push_back(std::make_unique<std::vector<std::byte>>(Payload(payload_bytes)));
     const std::uint64_t i = payloads_.size();
-    return {static_cast<std::uint32_t>(i % 3), kIdentity.first_sequence_number + 2 * i, 100 * i,
+    return {static_cast<std::uint32_t>(i % 3), kIdentity.first_sequence_number + i, 100 * i,
             *payloads_.back()};
   }
 
@@ -152,16 +156,23 @@ TEST_F(WalTest, EveryTruncationCutsRecords) {
   }
 }
 
-TEST_F(WalTest, AGroupThatWasNotSyncedMayBeTornAnywhere) {
+TEST_F(WalTest, WhatWasNotSyncedMayBeTornAnywhere) {
   AppendAndSync({10});
-  Append({20, 30, 40});
-  auto bytes = Bytes();
-  const std::uint64_t group = begins_[1];
-  std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(group), 64, std::byte{0});
-  const auto contents = ParseWal(bytes, "log");
-  ASSERT_TRUE(contents.ok()) << contents.status().ToString();
-  ExpectFirst(1, *contents);
-  EXPECT_EQ(contents->valid_bytes, group);
+  Append({20, 30});
+  Append({40});  // Written later, and knows of no sync in between.
+  const auto bytes = Bytes();
+  const std::uint64_t torn = begins_[1];
+  for (std::uint64_t from = torn; from < bytes.size(); from += 8) {
+    auto zeroed = bytes;
+    std::fill_n(zeroed.begin() + static_cast<std::ptrdiff_t>(from),
+                std::min<std::size_t>(64, bytes.size() - from), std::byte{0});
+    const auto contents = ParseWal(zeroed, "log");
+    ASSERT_TRUE(contents.ok()) << from << ": " << contents.status().ToString();
+    ASSERT_GE(contents->records.size(), 1U);
+    ExpectFirst(contents->records.size(), *contents);
+    EXPECT_LE(contents->valid_bytes, from);
+    EXPECT_GE(contents->valid_bytes, torn);
+  }
 }
 
 TEST_F(WalTest, RecordsOfAnotherLogAreNotRead) {
@@ -181,14 +192,68 @@ TEST_F(WalTest, RecordsOfAnotherLogAreNotRead) {
 TEST_F(WalTest, RecordsOutOfOrderAreCorrupt) {
   const WalRecord first = Next(1);
   const WalRecord second = Next(2);
-  ASSERT_TRUE(writer_->Append(std::vector{second, first}).ok());
+  for (const auto& records : {std::vector{second, first}, std::vector{first, first}}) {
+    FaultyDirectory directory;
+    const auto writer = WalWriter::Create(&directory, "log", kIdentity);
+    ASSERT_TRUE((*writer)->Append(records).ok());
+    const auto bytes = *directory.Read("log");
+    EXPECT_EQ(ParseWal(bytes, "log").status().code(), StatusCode::kCorruption);
+  }
+}
+
+TEST_F(WalTest, RecordsBeforeTheFirstSequenceNumberAreCorrupt) {
+  WalRecord early = Next(1);
+  early.sequence_number = kIdentity.first_sequence_number - 1;
+  ASSERT_TRUE(writer_->Append(std::vector{early}).ok());
   const auto bytes = Bytes();
   EXPECT_EQ(ParseWal(bytes, "log").status().code(), StatusCode::kCorruption);
 }
 
+TEST_F(WalTest, ARecordBehindMissingOnesIsCorrupt) {
+  AppendAndSync({10});
+  AppendAndSync({20});
+  auto bytes = Bytes();
+  bytes.erase(bytes.begin() + static_cast<std::ptrdiff_t>(begins_[0]),
+              bytes.begin() + static_cast<std::ptrdiff_t>(begins_[1]));
+  const auto contents = ParseWal(bytes, "log");
+  EXPECT_EQ(contents.status().code(), StatusCode::kCorruption);
+  EXPECT_THAT(contents.status().message(), HasSubstr("missing"));
+}
+
+/// The log with a changed header, whose checksum is right.
+std::vector<std::byte> WithHeader(std::vector<std::byte> bytes,
+                                  const std::function<void(wal::FileHeader*)>& change) {
+  wal::FileHeader header;
+  std::memcpy(&header, bytes.data(), sizeof(header));
+  change(&header);
+  header.checksum = wal::Checksum(header);
+  std::memcpy(bytes.data(), &header, sizeof(header));
+  return bytes;
+}
+
+TEST_F(WalTest, AnotherVersionIsUnsupported) {
+  const auto other = WithHeader(Bytes(), [](wal::FileHeader* header) { header->version = 2; });
+  EXPECT_EQ(ParseWal(other, "log").status().code(), StatusCode::kUnsupported);
+}
+
 TEST_F(WalTest, OtherFilesAreRefused) {
-  const auto other = Payload(1000);
-  EXPECT_EQ(ParseWal(other, "log").status().code(), StatusCode::kCorruption);
+  for (const std::size_t size : {5U, 64U, 1000U}) {
+    const auto other = Payload(size);
+    EXPECT_EQ(ParseWal(other, "log").status().code(), StatusCode::kCorruption) << size;
+  }
+}
+
+TEST_F(WalTest, AHeaderThatWasBeingWritten) {
+  const auto whole = Bytes();
+  for (std::size_t size = 0; size <= whole.size(); ++size) {
+    const std::vector<std::byte> zeros(size);
+    const auto contents = ParseWal(zeros, "log");
+    ASSERT_TRUE(contents.ok()) << size;
+    EXPECT_FALSE(contents->identity.has_value());
+    EXPECT_EQ(contents->torn_bytes, size);
+  }
+  const std::vector<std::byte> longer(whole.size() + 1);  // A header would have been durable.
+  EXPECT_EQ(ParseWal(longer, "log").status().code(), StatusCode::kCorruption);
 }
 
 TEST_F(WalTest, AfterAFailureNothingMoreIsWritten) {
