@@ -3,14 +3,17 @@
 // Thread safety: free function without shared state.
 #pragma once
 
+#include <exception>
 #include <new>
 #include <stdexcept>
+#include <string>
 
 #include "forebay/status.h"
 
 namespace forebay {
 
-/// Returns body(), or kOutOfMemory when it ran out of memory.
+/// Returns body(); kOutOfMemory when it ran out of memory, kFailedPrecondition when something else
+/// was thrown (a thread that could not be started, say).
 template <typename Body>
 auto NoThrow(const Body& body) -> decltype(body()) {
   try {
@@ -19,6 +22,8 @@ auto NoThrow(const Body& body) -> decltype(body()) {
     return Status::OutOfMemory("an allocation failed; free memory or use smaller batches");
   } catch (const std::length_error&) {
     return Status::OutOfMemory("an allocation is larger than any memory; use smaller sizes");
+  } catch (const std::exception& error) {
+    return Status::FailedPrecondition(std::string("the system refused: ") + error.what());
   }
 }
 

@@ -6,9 +6,9 @@
 #include <cmath>
 
 #include "index/prefetch.h"
+#include "model/exact_distance.h"
 #include "model/model_data.h"
 #include "model/vector_check.h"
-#include "simd/dispatch.h"
 
 namespace forebay::index {
 namespace {
@@ -76,20 +76,10 @@ Status Reranker::LookUp(std::span<const Candidate> candidates) {
 }
 
 float Reranker::ExactDistance(const float* query, const float* raw) const {
-  const simd::Kernels& kernels = simd::Active();
   if (!fill_.empty() && model::CheckVector(model_.metric, raw, dim_) != model::Defect::kNone) {
     raw = fill_.data();  // As it was indexed.
   }
-  switch (model_.metric) {
-    case Metric::kL2:
-      return kernels.l2(query, raw, dim_);
-    case Metric::kDot:
-      return 1.0F - kernels.dot(query, raw, dim_);
-    case Metric::kCosine:
-      break;
-  }
-  const float norm = std::sqrt(kernels.dot(raw, raw, dim_));
-  return 1.0F - kernels.dot(query, raw, dim_) / norm;
+  return model::ExactDistance(model_.metric, query, raw, dim_);
 }
 
 }  // namespace forebay::index

@@ -96,7 +96,8 @@ Result<std::vector<std::string>> PosixDirectory::List() const {
   std::vector<std::string> names;
   while (true) {
     errno = 0;
-    const dirent* const entry = ::readdir(stream);  // NOLINT(concurrency-mt-unsafe): our own stream.
+    const dirent* const entry =
+        ::readdir(stream);  // NOLINT(concurrency-mt-unsafe): our own stream.
     if (entry == nullptr) {
       break;
     }
@@ -151,10 +152,9 @@ Result<std::unique_ptr<DirectoryLock>> PosixDirectory::Lock(const std::string& n
       return SystemError("lock", path, errno);
     }
     const std::string holder = TextOf(ReadAll(file, path));
-    return Status::FailedPrecondition(
-        path_.string() + " is open for writing already, by " +
-        (holder.empty() ? "another process" : holder) +
-        "; close it there first, or open it read-only here");
+    return Status::FailedPrecondition(path_.string() + " is open for writing already, by " +
+                                      (holder.empty() ? "another process" : holder) +
+                                      "; close it there first, or open it read-only here");
   }
   // Only for the message above: a full disk does not keep anyone out.
   if (Uninterrupted([&] { return ::ftruncate(file.get(), 0); }) == 0) {

@@ -84,8 +84,8 @@ Result<std::vector<std::byte>> ReadAll(const Descriptor& file, const fs::path& p
 Result<std::uint64_t> RandomNumber() {
   std::uint64_t number = 0;
   if (::getentropy(&number, sizeof(number)) != 0) {
-    return Status::IoError(
-        "cannot get a random number: " + std::generic_category().message(errno), errno);
+    return Status::IoError("cannot get a random number: " + std::generic_category().message(errno),
+                           errno);
   }
   return number;
 }

@@ -66,8 +66,8 @@ int WriteAll(int fd, std::span<const std::byte> bytes);
 /// 0 or errno. What was written to the file, or, for a directory, the names in it are durable then.
 int Sync(int fd);
 
-/// The whole of an opened file, from where it is on; errno counts where it is not open. `path` is for
-/// messages.
+/// The whole of an opened file, from where it is on; errno counts where it is not open. `path` is
+/// for messages.
 Result<std::vector<std::byte>> ReadAll(const Descriptor& file, const std::filesystem::path& path);
 
 /// For what must differ from all others; not for secrets.

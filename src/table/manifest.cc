@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "storage/system_calls.h"
+#include "table/file_names.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -20,14 +21,10 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr std::string_view kPrefix = "manifest-";
-constexpr std::string_view kTemporary = ".tmp";
 constexpr std::string_view kMagic = "forebay-manifest ";
 constexpr std::uint64_t kVersion = 1;
 /// As often as another process can publish while a list of names is read, and more.
 constexpr int kMaxTries = 100;
-
-std::string NameOf(std::uint64_t number) { return fmt::format("{}{:020}", kPrefix, number); }
 
 /// All of the text as a number.
 std::optional<std::uint64_t> ParseNumber(std::string_view text, int base = 10) {
@@ -37,21 +34,9 @@ std::optional<std::uint64_t> ParseNumber(std::string_view text, int base = 10) {
   return error == std::errc() && stop == end ? std::optional(number) : std::nullopt;
 }
 
-std::optional<std::uint64_t> NumberOf(std::string_view name) {
-  const auto number =
-      name.starts_with(kPrefix) ? ParseNumber(name.substr(kPrefix.size())) : std::nullopt;
-  return number.has_value() && NameOf(*number) == name ? number : std::nullopt;
-}
-
-bool IsTemporary(std::string_view name) {
-  return name.starts_with(kPrefix) && name.ends_with(kTemporary);
-}
-
 std::string Hex(std::uint64_t number) { return fmt::format("{:016x}", number); }
 
-std::string ChecksumOf(std::string_view text) {
-  return Hex(XXH3_64bits(text.data(), text.size()));
-}
+std::string ChecksumOf(std::string_view text) { return Hex(XXH3_64bits(text.data(), text.size())); }
 
 std::string_view AsText(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -129,7 +114,7 @@ Result<Manifest> FromJson(const ordered_json& json) {
   std::string problem;
   for (const ordered_json& log : reader.Array("logs")) {
     JsonReader of_log(log);
-    manifest.logs.push_back({of_log.Whole("number"), of_log.Whole("durable_bytes")});
+    manifest.logs.push_back({of_log.Text("name"), of_log.Whole("durable_bytes")});
     problem = problem.empty() ? of_log.problem() : problem;
   }
   problem = reader.problem().empty() ? problem : reader.problem();
@@ -144,15 +129,14 @@ Result<std::vector<std::uint64_t>> ListNumbers(const storage::Directory& directo
   }
   std::vector<std::uint64_t> numbers;
   for (auto name = names->rbegin(); name != names->rend(); ++name) {
-    if (const auto number = NumberOf(*name); number.has_value()) {
+    if (const auto number = NumberOfManifest(*name); number.has_value()) {
       numbers.push_back(*number);
     }
   }
   return numbers;
 }
 
-Status WriteDurably(storage::Directory* directory, const std::string& name,
-                    std::string_view text) {
+Status WriteDurably(storage::Directory* directory, const std::string& name, std::string_view text) {
   auto file = directory->Create(name);
   if (!file.ok()) {
     return file.status();
@@ -178,7 +162,7 @@ Status RequireNewest(storage::Directory* directory, std::uint64_t number) {
     return numbers.status();
   }
   if (numbers->empty() || numbers->front() != number) {
-    static_cast<void>(directory->Remove(NameOf(number)));
+    static_cast<void>(directory->Remove(ManifestName(number)));
     return AnotherWriter(*directory);
   }
   return Status::Ok();
@@ -188,13 +172,19 @@ Status RequireNewest(storage::Directory* directory, std::uint64_t number) {
 void RemoveOthers(storage::Directory* directory, const std::string& newest) {
   const auto names = directory->List();
   for (const std::string& name : names.ok() ? *names : std::vector<std::string>()) {
-    if (IsTemporary(name) || (NumberOf(name).has_value() && name < newest)) {
+    if (IsTemporaryManifestName(name) || (NumberOfManifest(name).has_value() && name < newest)) {
       static_cast<void>(directory->Remove(name));
     }
   }
 }
 
 }  // namespace
+
+std::uint64_t SchemaFingerprint(const Manifest& manifest) {
+  const std::string all = fmt::format("{}\n{}\n{}", AsText(manifest.schema), manifest.vector_column,
+                                      manifest.primary_key.value_or(""));
+  return XXH3_64bits(all.data(), all.size());
+}
 
 std::string SerializeManifest(const Manifest& manifest) {
   ordered_json json;
@@ -209,7 +199,7 @@ std::string SerializeManifest(const Manifest& manifest) {
                                   : ordered_json();
   json["logs"] = ordered_json::array();
   for (const ManifestLog& log : manifest.logs) {
-    json["logs"].push_back({{"number", log.number}, {"durable_bytes", log.durable_bytes}});
+    json["logs"].push_back({{"name", log.name}, {"durable_bytes", log.durable_bytes}});
   }
   json["schema"] = arrow::util::base64_encode(AsText(manifest.schema));
   const std::string text = json.dump(1) + "\n";
@@ -254,9 +244,9 @@ Result<Manifest> LoadManifest(const storage::Directory& directory) {
     }
     const std::uint64_t newest = numbers->empty() ? 0 : numbers->front();
     const auto bytes = numbers->empty() ? Result<std::vector<std::byte>>(Status::IoError("none"))
-                                        : directory.Read(NameOf(newest));
+                                        : directory.Read(ManifestName(newest));
     if (bytes.ok()) {
-      const std::string path = directory.PathOf(NameOf(newest));
+      const std::string path = directory.PathOf(ManifestName(newest));
       Result<Manifest> manifest = ParseManifest(*bytes, path);
       if (manifest.ok() && manifest->number != newest) {
         return Corrupt(path, fmt::format("it holds the manifest of number {}", manifest->number));
@@ -282,9 +272,9 @@ Status PublishManifest(storage::Directory* directory, const Manifest& manifest) 
   if (!random.ok()) {
     return random.status();
   }
-  const std::string name = NameOf(manifest.number);
+  const std::string name = ManifestName(manifest.number);
   // Of this process alone: if another one writes a manifest now, neither publishes the other's.
-  const std::string temporary = fmt::format("{}-{}{}", name, Hex(*random), kTemporary);
+  const std::string temporary = TemporaryManifestName(manifest.number, *random);
   Status status = WriteDurably(directory, temporary, SerializeManifest(manifest));
   if (status.ok()) {
     status = directory->Link(temporary, name);
@@ -302,7 +292,5 @@ Status PublishManifest(storage::Directory* directory, const Manifest& manifest) 
   }
   return status;
 }
-
-std::string ModelFileName(std::uint64_t fingerprint) { return "model-" + Hex(fingerprint); }
 
 }  // namespace forebay::table

@@ -4,7 +4,8 @@
 // Thread safety: free functions; a Manifest is a plain value.
 //
 // Invariants:
-//   1. A manifest's name appears when its bytes are durable. Of two writers that race, the one whose
+//   1. A manifest's name appears when its bytes are durable. Of two writers that race, the one
+//   whose
 //      manifest is not the newest fails.
 //   2. A manifest never changes. Whatever it names was durable before it.
 #pragma once
@@ -25,7 +26,7 @@ namespace forebay::table {
 
 /// A log that a manifest names.
 struct ManifestLog {
-  std::uint64_t number = 0;
+  std::string name;                 ///< Of the file.
   std::uint64_t durable_bytes = 0;  ///< It has so many, or it is damaged.
 
   friend bool operator==(const ManifestLog&, const ManifestLog&) = default;
@@ -38,13 +39,17 @@ struct Manifest {
   std::string vector_column;
   std::optional<std::string> primary_key = std::nullopt;
   Metric metric = Metric::kL2;
-  /// Fingerprint of the model, whose file ModelFileName names.
+  /// Fingerprint of the model, whose file ModelName names.
   std::optional<std::uint64_t> model_fingerprint = std::nullopt;
   /// Those that hold what is in no other file, oldest first; the last one is being written.
   std::vector<ManifestLog> logs = {};
 
   friend bool operator==(const Manifest&, const Manifest&) = default;
 };
+
+/// Of the columns and their roles, which never change: what belongs to another table has another
+/// one.
+std::uint64_t SchemaFingerprint(const Manifest& manifest);
 
 /// The bytes of a manifest's file (docs/format.md).
 std::string SerializeManifest(const Manifest& manifest);
@@ -61,7 +66,5 @@ Result<Manifest> LoadManifest(const storage::Directory& directory);
 /// is one of that number or a greater one: another process writes to the table. After any other
 /// failure it may be the newest one or not; whoever goes on asks LoadManifest.
 Status PublishManifest(storage::Directory* directory, const Manifest& manifest);
-
-std::string ModelFileName(std::uint64_t fingerprint);
 
 }  // namespace forebay::table

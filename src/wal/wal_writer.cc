@@ -79,7 +79,7 @@ Status WalWriter::Append(std::span<const WalRecord> records) {
     return failure_;
   }
   for (const WalRecord& record : records) {
-    if (record.payload.size() > std::numeric_limits<std::uint32_t>::max()) {
+    if (record.payload.size() > kMaxPayloadBytes) {
       return Status::CapacityExceeded(
           fmt::format("a batch may have at most 4 GiB in the log; it has {} bytes; write it in "
                       "smaller batches",

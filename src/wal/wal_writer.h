@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -32,6 +33,9 @@ struct WalIdentity {
   friend bool operator==(const WalIdentity&, const WalIdentity&) = default;
 };
 
+/// Of one record.
+inline constexpr std::uint32_t kMaxPayloadBytes = std::numeric_limits<std::uint32_t>::max();
+
 /// One record; `payload` is borrowed.
 struct WalRecord {
   std::uint32_t type = 0;
@@ -47,8 +51,8 @@ class WalWriter {
                                                    const std::string& name,
                                                    const WalIdentity& identity);
 
-  /// Writes the records in one piece. kCapacityExceeded, nothing written, when a payload has 2^32
-  /// bytes or more.
+  /// Writes the records in one piece. kCapacityExceeded, nothing written, when a payload has more
+  /// than kMaxPayloadBytes.
   Status Append(std::span<const WalRecord> records);
 
   /// Makes all records durable.

@@ -38,7 +38,7 @@ Manifest Example(std::uint64_t number) {
           .primary_key = "w\xc3\xb6rd",
           .metric = Metric::kCosine,
           .model_fingerprint = 0xfedcba9876543210,
-          .logs = {{11, 4096}, {12, 64 + number}}};
+          .logs = {{"wal-11", 4096}, {"wal-12", 64 + number}}};
 }
 
 std::span<const std::byte> Bytes(const std::string& text) { return std::as_bytes(std::span(text)); }

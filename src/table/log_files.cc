@@ -1,0 +1,92 @@
+#include "table/log_files.h"
+
+#include <arrow/buffer.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "table/file_names.h"
+#include "wal/wal_reader.h"
+
+namespace forebay::table {
+namespace {
+
+Status CheckLog(const wal::WalContents& contents, const ManifestLog& log, bool is_last,
+                std::uint64_t schema_fingerprint, const std::string& path) {
+  const bool cut = contents.valid_bytes < log.durable_bytes || !contents.identity.has_value();
+  if (!is_last && contents.valid_bytes + contents.torn_bytes > log.durable_bytes) {
+    return Status::Corruption(fmt::format(
+        "{}: it went on after another process had taken over the table: two wrote to it at "
+        "once; restore the file from a copy",
+        path));
+  }
+  if (cut) {
+    return Status::Corruption(fmt::format(
+        "{}: {} bytes of it were durable, {} can be read: rows that were acknowledged are "
+        "lost; restore the file from a copy",
+        path, std::max(log.durable_bytes, contents.valid_bytes + contents.torn_bytes),
+        contents.valid_bytes));
+  }
+  if (contents.identity->schema_fingerprint != schema_fingerprint) {
+    return Status::Corruption(
+        fmt::format("{}: it is the log of another table; restore the file from a copy", path));
+  }
+  return Status::Ok();
+}
+
+}  // namespace
+
+Result<Logs> ReadLogs(const storage::Directory& directory, const Manifest& manifest) {
+  Logs logs;
+  for (const ManifestLog& log : manifest.logs) {
+    const std::string path = directory.PathOf(log.name);
+    auto bytes = directory.Read(log.name);
+    if (!bytes.ok()) {
+      return bytes.status();
+    }
+    const std::shared_ptr<arrow::Buffer> file = arrow::Buffer::FromVector(*std::move(bytes));
+    const auto contents = wal::ParseWal(
+        std::as_bytes(std::span(file->data(), static_cast<std::size_t>(file->size()))), path);
+    if (!contents.ok()) {
+      return contents.status();
+    }
+    const bool is_last = &log == &manifest.logs.back();
+    if (Status good = CheckLog(*contents, log, is_last, SchemaFingerprint(manifest), path);
+        !good.ok()) {
+      return good;
+    }
+    for (const wal::WalRecord& record : contents->records) {
+      logs.records.push_back({record, file});
+    }
+    logs.all_durable =
+        logs.all_durable && contents->torn_bytes == 0 && contents->valid_bytes == log.durable_bytes;
+    logs.torn_bytes += contents->torn_bytes;
+    logs.num_bytes += contents->valid_bytes;
+  }
+  return logs;
+}
+
+Status MissingFile(const Status& missing) {
+  return Status::Corruption(fmt::format(
+      "{}; the table's manifest names this file; restore it from a copy", missing.message()));
+}
+
+void RemoveUnnamedFiles(storage::Directory* directory, const Manifest& manifest) {
+  const std::string model = manifest.model_fingerprint.has_value()
+                                ? ModelName(*manifest.model_fingerprint)
+                                : std::string();
+  const auto names = directory->List();
+  for (const std::string& name : names.ok() ? *names : std::vector<std::string>()) {
+    const bool is_log = IsLogName(name);
+    const bool named = is_log ? std::any_of(manifest.logs.begin(), manifest.logs.end(),
+                                            [&](const auto& log) { return log.name == name; })
+                              : name == model;
+    if ((is_log || IsModelName(name)) && !named) {
+      static_cast<void>(directory->Remove(name));
+    }
+  }
+}
+
+}  // namespace forebay::table

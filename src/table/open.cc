@@ -1,0 +1,145 @@
+// Open: lock, read the manifest, replay the logs, and, for writing, begin a new log.
+#include <arrow/compute/initialize.h>
+#include <arrow/record_batch.h>
+#include <arrow/type.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <limits>
+#include <utility>
+
+#include "base/no_throw.h"
+#include "model/vector_check.h"
+#include "table/table_impl.h"
+#include "table/writer_lock.h"
+
+namespace forebay {
+namespace {
+
+/// Ordinals have 32 bits.
+constexpr std::size_t kMaxRows = std::numeric_limits<std::uint32_t>::max() - 1;
+
+using table::Manifest;
+using table::TableSchema;
+using table::Version;
+
+Result<TableSchema> SchemaOf(const Manifest& manifest) {
+  auto arrow_schema = TableSchema::ParseArrow(manifest.schema);
+  if (!arrow_schema.ok()) {
+    return arrow_schema.status();
+  }
+  return TableSchema::Make(*std::move(arrow_schema), manifest.vector_column, manifest.primary_key);
+}
+
+}  // namespace
+
+Status Table::Impl::CheckOptions(const TableOptions& options, Metric metric, std::size_t dim) {
+  if (options.num_threads == 0) {
+    return Status::InvalidArgument("num_threads must be at least 1; got 0");
+  }
+  if (options.sync_interval < std::chrono::milliseconds(1) ||
+      options.sync_interval > std::chrono::hours(24)) {
+    return Status::InvalidArgument(fmt::format("sync_interval must be 1 ms to 24 h; got {} ms",
+                                               options.sync_interval.count()));
+  }
+  if (options.max_memtable_rows > kMaxRows) {
+    return Status::InvalidArgument(fmt::format("max_memtable_rows may be at most {}; got {}",
+                                               kMaxRows, options.max_memtable_rows));
+  }
+  if (options.on_bad_vectors == OnBadVectors::kFill) {
+    const std::vector<float> fill(dim, options.fill_value);
+    const auto defect = model::CheckVector(metric, fill.data(), dim);
+    if (defect != model::Defect::kNone) {
+      return Status::InvalidArgument(fmt::format("fill_value {} makes a bad vector for {}: it {}",
+                                                 options.fill_value, MetricName(metric),
+                                                 model::DefectText(defect)));
+    }
+  }
+  return Status::Ok();
+}
+
+Table::Impl::Impl(std::shared_ptr<storage::Directory> directory, TableSchema schema,
+                  Manifest manifest, const TableOptions& options)
+    : directory_(std::move(directory)),
+      schema_(std::move(schema)),
+      metric_(manifest.metric),
+      options_(options),
+      process_(::getpid()),
+      queue_(FitsGroup, [this](std::span<Write* const> group) { CommitGroup(group); }),
+      version_(std::make_shared<Version>()),
+      manifest_(std::move(manifest)) {}
+
+Status Table::Impl::ReadOnly() {
+  return Status::FailedPrecondition("the table was opened read only; open it for writing");
+}
+
+MemIndexOptions Table::Impl::IndexOptions() const {
+  return {.column_name = schema_.arrow()->field(schema_.vector_column())->name()};
+}
+
+Table::Impl::~Impl() {
+  static_cast<void>(Close());
+  if (IsForked()) {
+    static_cast<void>(
+        timer_.release());  // Its thread is the parent's; nobody can wait for it here.
+  }
+}
+
+Result<Table> Table::Impl::Open(std::unique_ptr<storage::Directory> directory,
+                                const TableOptions& options) {
+  return NoThrow([&]() -> Result<Table> {
+    if (options.read_only) {
+      return OpenLocked(std::move(directory), nullptr, options);
+    }
+    // Before there is a lock file where there is no table.
+    if (const auto manifest = table::LoadManifest(*directory); !manifest.ok()) {
+      return manifest.status();
+    }
+    auto lock = table::LockForWriting(directory.get());
+    if (!lock.ok()) {
+      return lock.status();
+    }
+    return OpenLocked(std::move(directory), *std::move(lock), options);
+  });
+}
+
+Result<Table> Table::Impl::OpenLocked(std::unique_ptr<storage::Directory> directory,
+                                      std::unique_ptr<storage::DirectoryLock> lock,
+                                      const TableOptions& options) {
+  const auto initialized = arrow::compute::Initialize();
+  if (!initialized.ok()) {
+    return Status::Unsupported(initialized.message());
+  }
+  std::shared_ptr<storage::Directory> shared = std::move(directory);
+  for (std::uint64_t missed = 0;;) {
+    auto manifest = table::LoadManifest(*shared);
+    if (!manifest.ok()) {
+      return manifest.status();
+    }
+    const std::uint64_t number = manifest->number;
+    auto schema = SchemaOf(*manifest);
+    if (!schema.ok()) {
+      return schema.status();
+    }
+    if (Status good = CheckOptions(options, manifest->metric, schema->dim()); !good.ok()) {
+      return good;
+    }
+    auto impl = std::make_unique<Impl>(shared, *std::move(schema), *std::move(manifest), options);
+    impl->lock_ = std::move(lock);
+    Status replayed = impl->Replay();
+    if (replayed.ok()) {
+      return Table(std::move(impl));
+    }
+    // A writer that opens the table meanwhile removes files; its manifest is a newer one.
+    if (replayed.os_error() == ENOENT && (!options.read_only || number == missed)) {
+      return table::MissingFile(replayed);
+    }
+    if (replayed.os_error() != ENOENT) {
+      return replayed;
+    }
+    missed = number;
+  }
+}
+
+}  // namespace forebay

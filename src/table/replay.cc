@@ -1,0 +1,252 @@
+// Replay: the rows and deaths that the logs hold become the first version. For writing, a new log
+// is begun. Where the logs hold what the manifest knows to be durable, and no more, they stay
+// beside it; else what was replayed is written into it. (What can be read of a log need not be
+// durable: its writer may have died, or seen a sync fail, and no later sync makes up for that. And
+// it may end in the middle of a record.)
+#include <arrow/array/array_base.h>
+#include <arrow/buffer.h>
+#include <arrow/record_batch.h>
+#include <arrow/type.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "base/no_throw.h"
+#include "table/arrow_status.h"
+#include "table/file_names.h"
+#include "table/log_files.h"
+#include "table/log_record.h"
+#include "table/model_store.h"
+#include "table/table_impl.h"
+#include "wal/wal_format.h"
+
+namespace forebay {
+namespace {
+
+using table::LoggedRecord;
+using table::LogRecordType;
+using table::Version;
+
+/// Puts that are replayed together, so that their rows are encoded on all threads.
+constexpr std::size_t kRowsTogether = 65'536;
+/// Records that are written to the new log at once.
+constexpr std::size_t kRecordsAtOnce = 64;
+/// With more, an opening puts them together.
+constexpr std::size_t kMaxLogs = 16;
+
+bool IsPut(const LoggedRecord& logged) {
+  return logged.record.type == static_cast<std::uint32_t>(LogRecordType::kPut);
+}
+
+/// Writes them to a new log, durably.
+Status CopyRecords(std::span<const LoggedRecord> replayed, wal::WalWriter* log) {
+  while (!replayed.empty()) {
+    const auto some = replayed.first(std::min(kRecordsAtOnce, replayed.size()));
+    std::vector<wal::WalRecord> records;
+    for (const LoggedRecord& logged : some) {
+      records.push_back(logged.record);
+    }
+    if (Status written = log->Append(records); !written.ok()) {
+      return written;
+    }
+    replayed = replayed.subspan(some.size());
+  }
+  return log->Sync();
+}
+
+Status Misfit(const wal::WalRecord& record, std::string_view what) {
+  return Status::Corruption(fmt::format("batch {} of the log {}; restore the log from a copy",
+                                        record.sequence_number, what));
+}
+
+}  // namespace
+
+Status Table::Impl::Replay() {
+  auto empty = std::make_shared<Version>();
+  if (manifest_.model_fingerprint.has_value()) {
+    auto model = table::ReadModel(*directory_, *manifest_.model_fingerprint);
+    if (!model.ok()) {
+      return model.status();
+    }
+    auto index = IvfPqMemIndex::Create(*model, IndexOptions());
+    if (!index.ok()) {
+      return index.status();
+    }
+    empty->model = *std::move(model);
+    empty->index = std::make_shared<IvfPqMemIndex>(*std::move(index));
+  }
+  version_ = std::move(empty);
+  auto logs = table::ReadLogs(*directory_, manifest_);
+  if (!logs.ok()) {
+    return logs.status();
+  }
+  recovery_.torn_bytes = logs->torn_bytes;
+  for (std::span<const LoggedRecord> rest = logs->records; !rest.empty();) {
+    const auto num_done = IsPut(rest.front()) ? ReplayPuts(rest) : ReplayDelete(rest.front());
+    if (!num_done.ok()) {
+      return num_done.status();
+    }
+    rest = rest.subspan(*num_done);
+  }
+  recovery_.num_deaths = version_->num_dead;
+  writer_epoch_ = manifest_.writer_epoch;
+  auto replayed = std::make_shared<Version>(*version_);
+  replayed->wal_bytes = logs->num_bytes;
+  Publish(std::move(replayed));
+  if (options_.read_only) {
+    refuses_ = true;
+    refusal_ = ReadOnly();
+    return Status::Ok();
+  }
+  return BeginWriting(logs->records, logs->all_durable);
+}
+
+Result<std::size_t> Table::Impl::ReplayPuts(std::span<const LoggedRecord> records) {
+  std::vector<std::unique_ptr<Write>> writes;
+  std::vector<Write*> group;
+  std::uint64_t next_row = version_->rows.size();
+  for (const LoggedRecord& logged : records) {
+    if (!IsPut(logged) || next_row - version_->rows.size() >= kRowsTogether) {
+      break;
+    }
+    auto write = ReadPut(logged);
+    if (!write.ok()) {
+      return write.status();
+    }
+    const std::uint64_t sequence_number = version_->sequence_number + group.size() + 1;
+    if (logged.record.argument != version_->first_row_id + next_row ||
+        logged.record.sequence_number != sequence_number) {
+      return Misfit(logged.record, "does not follow the one before it");
+    }
+    next_row += (*write)->report.num_rows;
+    group.push_back(write->get());
+    writes.push_back(*std::move(write));
+  }
+  const std::shared_ptr<const Version> before = version_;
+  auto appended = Append(*before, group);
+  if (!appended.ok()) {
+    return appended.status();
+  }
+  if (Status status = Index(*before, group); !status.ok()) {
+    return status;
+  }
+  if (Status status = AddKeys(before->rows.size(), group, &*appended); !status.ok()) {
+    return status;
+  }
+  recovery_.num_batches += group.size();
+  recovery_.num_rows += next_row - before->rows.size();
+  PublishAppended(*std::move(appended));
+  return group.size();
+}
+
+Result<std::unique_ptr<Table::Impl::Write>> Table::Impl::ReadPut(const LoggedRecord& logged) const {
+  const wal::WalRecord& record = logged.record;
+  const auto* payload = reinterpret_cast<const std::uint8_t*>(record.payload.data());
+  auto batch =
+      table::DecodePut(arrow::SliceBuffer(logged.file, payload - logged.file->data(),
+                                          static_cast<std::int64_t>(record.payload.size())),
+                       options_.verify_on_open);
+  if (!batch.ok()) {
+    return Status(batch.status().code(), Misfit(record, batch.status().message()).message());
+  }
+  if (!(*batch)->schema()->Equals(*schema_.arrow())) {
+    return Misfit(record, "has other columns than the table");
+  }
+  auto write = std::make_unique<Write>();
+  write->batch = *std::move(batch);
+  write->report.sequence_number = record.sequence_number;
+  write->report.num_rows = static_cast<std::size_t>(write->batch->num_rows());
+  if (const auto key = schema_.key_column(); key.has_value()) {
+    const auto& column = write->batch->column(*key);
+    if (column->null_count() > 0) {
+      return Misfit(record, "has a null in the primary key");
+    }
+    write->keys = table::KeysOf(*column);
+  }
+  return write;
+}
+
+Result<std::size_t> Table::Impl::ReplayDelete(const LoggedRecord& logged) {
+  const wal::WalRecord& record = logged.record;
+  if (record.type != static_cast<std::uint32_t>(LogRecordType::kDelete)) {
+    return Status::Unsupported(fmt::format(
+        "batch {} of the log is of type {}, which this build does not know; use a newer one",
+        record.sequence_number, record.type));
+  }
+  if (record.sequence_number != version_->sequence_number + 1) {
+    return Misfit(record, "does not follow the one before it");
+  }
+  const auto row_ids = table::DecodeDelete(record.payload);
+  if (!row_ids.ok()) {
+    return Misfit(record, row_ids.status().message());
+  }
+  std::vector<std::uint32_t> rows;
+  for (const std::uint64_t row_id : *row_ids) {
+    const std::uint64_t row = row_id - version_->first_row_id;
+    if (row >= version_->rows.size() || version_->IsDead(static_cast<std::uint32_t>(row))) {
+      return Misfit(record, fmt::format("deletes row {}, which is not there", row_id));
+    }
+    rows.push_back(static_cast<std::uint32_t>(row));
+  }
+  const auto keys = KeysOfRows(*version_, rows);
+  if (!keys.ok()) {
+    return keys.status();
+  }
+  auto after = WithDeaths(*version_, rows, record.sequence_number);
+  keys_.Remove(*keys);
+  Publish(std::move(after));
+  ++recovery_.num_batches;
+  return std::size_t{1};
+}
+
+Status Table::Impl::BeginWriting(std::span<const LoggedRecord> replayed, bool all_durable) {
+  table::Manifest next = manifest_;
+  ++next.number;
+  ++next.writer_epoch;
+  std::erase_if(next.logs, [](const table::ManifestLog& log) {
+    return log.durable_bytes <= sizeof(wal::FileHeader);  // Nothing was written to it.
+  });
+  const bool go_on = all_durable && next.logs.size() < kMaxLogs;
+  if (!go_on) {
+    next.logs.clear();
+  }
+  const std::string name = table::LogName(next.number, next.writer_epoch);
+  // Of an opening that was interrupted.
+  if (Status removed = directory_->Remove(name); !removed.ok() && removed.os_error() != ENOENT) {
+    return removed;
+  }
+  auto log =
+      wal::WalWriter::Create(directory_.get(), name,
+                             {.schema_fingerprint = table::SchemaFingerprint(next),
+                              .model_fingerprint = manifest_.model_fingerprint.value_or(0),
+                              .writer_epoch = next.writer_epoch,
+                              .first_sequence_number = go_on ? version_->sequence_number + 1 : 1});
+  if (!log.ok()) {
+    return log.status();
+  }
+  if (!go_on) {
+    if (Status copied = CopyRecords(replayed, log->get()); !copied.ok()) {
+      return copied;
+    }
+  }
+  next.logs.push_back({name, (*log)->durable_size()});
+  if (Status published = table::PublishManifest(directory_.get(), next); !published.ok()) {
+    return published;
+  }
+  log_ = *std::move(log);
+  manifest_ = std::move(next);
+  writer_epoch_ = manifest_.writer_epoch;
+  table::RemoveUnnamedFiles(directory_.get(), manifest_);
+  auto begun = std::make_shared<Version>(*version_);
+  begun->wal_bytes = go_on ? begun->wal_bytes + log_->size() : log_->size();
+  begun->log_bytes = log_->size();
+  Publish(std::move(begun));
+  if (options_.sync == SyncPolicy::kInterval) {
+    timer_ = std::make_unique<table::SyncTimer>(options_.sync_interval, [this] { SyncNow(); });
+  }
+  return Status::Ok();
+}
+
+}  // namespace forebay

@@ -1,0 +1,131 @@
+// Train: a model of a snapshot's rows, and an index of them, are made while the table goes on;
+// then, in the leader's turn, the index catches up and both become the table's.
+#include <arrow/record_batch.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/no_throw.h"
+#include "model/sampling.h"
+#include "table/model_store.h"
+#include "table/table_impl.h"
+
+namespace forebay {
+namespace {
+
+using table::Version;
+
+/// Up to max_rows live rows, drawn at random, one after the other.
+std::vector<float> GatherLive(const Version& version, std::size_t dim, std::size_t max_rows,
+                              std::uint64_t seed) {
+  std::vector<std::uint32_t> live;
+  live.reserve(version.num_live());
+  for (std::uint32_t row = 0; row < version.rows.size(); ++row) {
+    if (!version.IsDead(row)) {
+      live.push_back(row);
+    }
+  }
+  std::vector<float> vectors;
+  vectors.reserve(std::min(live.size(), max_rows) * dim);
+  for (const std::size_t i : model::SampleAscending(live.size(), max_rows, seed)) {
+    const float* const vector = version.rows.vector(live[i]);
+    vectors.insert(vectors.end(), vector, vector + dim);
+  }
+  return vectors;
+}
+
+/// Training draws as many rows for each centroid and codeword, so a copy of these is enough.
+std::size_t NumTrained(const TrainOptions& options, std::size_t num_rows) {
+  const std::size_t num_codewords = options.num_bits == 4 ? 16 : 256;
+  const std::size_t num_means = std::max(options.num_partitions, num_codewords);
+  const bool all = options.sample_rate > num_rows / std::max<std::size_t>(num_means, 1);
+  return all ? num_rows : options.sample_rate * num_means;
+}
+
+/// Indexes the rows from the ordinal `begin` on.
+Status IndexRows(const Version& version, std::uint32_t begin, std::size_t num_threads,
+                 IvfPqMemIndex* index) {
+  std::vector<VectorBatch> batches;
+  for (const auto& batch : version.rows.batches()) {
+    if (batch->end() <= begin) {
+      continue;
+    }
+    const std::uint32_t first = std::max(begin, batch->first_ordinal);
+    const VectorView all = batch->vectors.view();
+    batches.push_back(
+        {.vectors = {all.row(first - batch->first_ordinal), batch->end() - first, all.dim},
+         .first_row_position = first});
+  }
+  return index->InsertBatches(batches, num_threads).status();
+}
+
+}  // namespace
+
+Status Table::Impl::Train(const TrainOptions& asked) {
+  return NoThrow([&]() -> Status {
+    const auto version = Current();
+    if (!version.ok()) {
+      return version.status();
+    }
+    Write ask;  // Before the work, not after.
+    ask.alone = [this] { return CheckWritable(); };
+    if (Status writable = Commit(&ask); !writable.ok()) {
+      return writable;
+    }
+    TrainOptions train = asked;
+    train.metric = metric_;
+    const std::size_t num_trained = NumTrained(train, (*version)->num_live());
+    const std::vector<float> vectors =
+        GatherLive(**version, schema_.dim(), num_trained, train.seed);
+    const auto model =
+        forebay::Train({vectors.data(), vectors.size() / schema_.dim(), schema_.dim()}, train);
+    if (!model.ok()) {
+      return model.status();
+    }
+    auto made = IvfPqMemIndex::Create(*model, IndexOptions());
+    if (!made.ok()) {
+      return made.status();
+    }
+    auto index = std::make_shared<IvfPqMemIndex>(*std::move(made));
+    Status indexed = IndexRows(**version, 0, options_.num_threads, index.get());
+    if (!indexed.ok()) {
+      return indexed;
+    }
+    Write write;
+    write.alone = [&] { return UseModel(*model, index); };
+    return Commit(&write);
+  });
+}
+
+Status Table::Impl::UseModel(const IvfPqModel& model, std::shared_ptr<IvfPqMemIndex> index) {
+  if (Status writable = CheckWritable(); !writable.ok()) {
+    return writable;
+  }
+  auto after = std::make_shared<Version>(*version_);
+  Status indexed = IndexRows(*after, static_cast<std::uint32_t>(index->size()),
+                             options_.num_threads, index.get());
+  if (!indexed.ok()) {
+    return indexed;
+  }
+  after->model = model;
+  after->index = std::move(index);
+  if (manifest_.model_fingerprint != model.fingerprint()) {
+    if (Status written = table::WriteModel(directory_.get(), model); !written.ok()) {
+      return Poison(written);
+    }
+    table::Manifest next = manifest_;
+    ++next.number;
+    next.model_fingerprint = model.fingerprint();
+    next.logs.back().durable_bytes = log_->durable_size();
+    if (Status published = table::PublishManifest(directory_.get(), next); !published.ok()) {
+      return Poison(published);  // It may be the newest one or not.
+    }
+    manifest_ = std::move(next);
+    table::RemoveUnnamedFiles(directory_.get(), manifest_);
+  }
+  Publish(std::move(after));
+  return Status::Ok();
+}
+
+}  // namespace forebay
