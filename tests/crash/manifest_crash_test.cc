@@ -17,7 +17,10 @@ constexpr AfterPowerCut kWays[] = {AfterPowerCut::kNothing, AfterPowerCut::kAll,
                                    AfterPowerCut::kPartOfLastWrite, AfterPowerCut::kAnything};
 
 Manifest Example(std::uint64_t number) {
-  return {.number = number, .writer_epoch = 7 * number, .vector_column = "v", .logs = {{number, 64}}};
+  return {.number = number,
+          .writer_epoch = 7 * number,
+          .vector_column = "v",
+          .logs = {{"log", 64 * number}}};
 }
 
 /// The number of the last one that was acknowledged.

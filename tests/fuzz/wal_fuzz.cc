@@ -63,47 +63,44 @@ Log Write(FuzzedDataProvider* data) {
   return log;
 }
 
+/// What differs. (A byte that was flipped or cut off may be put back by what follows.)
 struct Damage {
-  std::vector<std::uint64_t> flips;
-  std::uint64_t size = 0;  // What is left.
+  std::span<const std::byte> before;
+  std::span<const std::byte> after;
 
   [[nodiscard]] std::uint64_t first() const {
-    return flips.empty() ? size : std::min(size, *std::ranges::min_element(flips));
+    const auto [was, is] = std::ranges::mismatch(before, after);
+    return static_cast<std::uint64_t>(was - before.begin());
   }
   [[nodiscard]] bool SparesHeaderOf(const Record& record) const {
-    const std::uint64_t end = record.begin + sizeof(wal::RecordHeader);
-    return end <= size && std::ranges::none_of(flips, [&](std::uint64_t at) {
-             return at >= record.begin && at < end;
-           });
+    constexpr std::size_t kBytes = sizeof(wal::RecordHeader);
+    return record.begin + kBytes <= after.size() &&
+           std::ranges::equal(before.subspan(record.begin, kBytes),
+                              after.subspan(record.begin, kBytes));
   }
 };
 
 /// Flips bytes, cuts the end, and puts something after it.
-Damage Harm(FuzzedDataProvider* data, std::vector<std::byte>* bytes) {
-  Damage damage;
+void Harm(FuzzedDataProvider* data, std::vector<std::byte>* bytes) {
   const auto num_flips = data->ConsumeIntegralInRange<std::size_t>(0, 3);
   for (std::size_t i = 0; i < num_flips; ++i) {
     const auto at = data->ConsumeIntegralInRange<std::size_t>(0, bytes->size() - 1);
-    const auto mask = static_cast<std::byte>(data->ConsumeIntegralInRange(1, 255));
-    if (std::ranges::find(damage.flips, at) == damage.flips.end()) {
-      (*bytes)[at] ^= mask;
-      damage.flips.push_back(at);
-    }
+    (*bytes)[at] ^= static_cast<std::byte>(data->ConsumeIntegralInRange(1, 255));
   }
   if (data->ConsumeBool()) {
     bytes->resize(data->ConsumeIntegralInRange<std::size_t>(0, bytes->size()));
   }
-  damage.size = bytes->size();
   for (const std::uint8_t byte : data->ConsumeRemainingBytes<std::uint8_t>()) {
     bytes->push_back(static_cast<std::byte>(byte));
   }
-  return damage;
 }
 
 void Run(FuzzedDataProvider* data) {
-  Log log = Write(data);
-  const Damage damage = Harm(data, &log.bytes);
-  const auto contents = wal::ParseWal(log.bytes, "log");
+  const Log log = Write(data);
+  std::vector<std::byte> bytes = log.bytes;
+  Harm(data, &bytes);
+  const Damage damage = {log.bytes, bytes};
+  const auto contents = wal::ParseWal(bytes, "log");
   const bool has_header = damage.first() >= sizeof(wal::FileHeader);
   // A record whose header is left knows that what was damaged before it had been durable.
   const bool is_known = has_header && std::ranges::any_of(log.records, [&](const Record& record) {
@@ -115,7 +112,7 @@ void Run(FuzzedDataProvider* data) {
     return;
   }
   Require(!is_known);
-  Require(contents->valid_bytes + contents->torn_bytes == log.bytes.size());
+  Require(contents->valid_bytes + contents->torn_bytes == bytes.size());
   Require(contents->records.size() <= log.records.size());
   for (std::size_t i = 0; i < contents->records.size(); ++i) {
     Require(contents->records[i].sequence_number == i);

@@ -3,11 +3,14 @@
 // Thread safety: as Directory.
 //
 // Invariants:
-//   1. Operations are counted from 0 on, in the order in which they are called: all of Directory and
+//   1. Operations are counted from 0 on, in the order in which they are called: all of Directory
+//   and
 //      AppendFile, but Lock and PathOf.
-//   2. The operation that CrashAt names reports a failure, and so does every later one. Whether it was
+//   2. The operation that CrashAt names reports a failure, and so does every later one. Whether it
+//   was
 //      done is left to AfterCrash, which is the directory as the next boot finds it.
-//   3. As of a real disk: what was in a file when an Append or Sync of it failed never becomes durable.
+//   3. As of a real disk: what was in a file when an Append or Sync of it failed never becomes
+//   durable.
 #pragma once
 
 #include <cstddef>
