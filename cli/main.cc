@@ -7,6 +7,7 @@
 #include <exception>
 #include <string_view>
 
+#include "table/table_verbs.h"
 #include "verbs.h"
 
 namespace forebay::cli {
@@ -42,11 +43,16 @@ int Main(int argc, const char* const* argv) {
   app.set_version_flag("--version", "forebay " FOREBAY_VERSION, "Print the version and exit.");
   CLI::App* const bench = app.add_subcommand("bench", "Measure on your own data.");
   bench->footer("forebay bench COMMAND --help says more.");
-  const std::array verbs = {AddTrain(app), AddInspect(app), AddBenchStream(*bench)};
+  const std::array verbs = {AddInit(app),   AddPut(app),     AddDelete(app),        AddGet(app),
+                            AddSearch(app), AddScan(app),    AddTrain(app),         AddStats(app),
+                            AddVerify(app), AddInspect(app), AddBenchStream(*bench)};
   app.footer(  // Now that the verbs can no longer inherit it.
       "Exit codes: 0 done, 1 failed, 2 wrong use.\n"
       "\n"
       "Examples:\n"
+      "  forebay init words --schema words.parquet --key word --metric cosine\n"
+      "  forebay put words words.parquet\n"
+      "  forebay search words --like river --filter \"length(word) > 3\" -k 5\n"
       "  forebay train words.parquet --out words.model --metric cosine\n"
       "  forebay inspect words.model\n"
       "  forebay bench stream words.parquet --model words.model\n"

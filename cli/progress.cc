@@ -30,7 +30,7 @@ void Write(std::string_view text) {
 Progress::Progress(bool wanted) : enabled_(wanted && CanDraw()) {}
 
 void Progress::Update(std::string_view label, std::size_t done, std::size_t total) {
-  if (!enabled_ || total == 0) {
+  if (!enabled_) {
     return;
   }
   const auto now = std::chrono::steady_clock::now();
@@ -39,6 +39,10 @@ void Progress::Update(std::string_view label, std::size_t done, std::size_t tota
   }
   next_draw_ = now + kDrawInterval;
   drawn_ = true;
+  if (total == 0) {
+    Write(fmt::format("{}{}", kClearLine, label));
+    return;
+  }
   const double part = std::min(1.0, static_cast<double>(done) / static_cast<double>(total));
   const auto filled = static_cast<std::size_t>(part * static_cast<double>(kBarWidth));
   Write(fmt::format("{}{:<24} [{:=<{}}{:{}}] {:3.0f} %", kClearLine, label, "", filled, "",

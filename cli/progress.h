@@ -15,7 +15,7 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
   ~Progress() { Clear(); }
 
-  /// Draws `label` and a bar; cheap to call often, as few calls draw.
+  /// Draws `label` and a bar (total 0, not known: no bar); cheap to call often, as few calls draw.
   void Update(std::string_view label, std::size_t done, std::size_t total);
   /// Takes the bar away, so that other output can follow.
   void Clear();

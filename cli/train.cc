@@ -1,7 +1,8 @@
-// forebay train: from a file of vectors to a file with a model.
+// forebay train: from a file of vectors to a file with a model; or a table, in place.
 #include <fmt/format.h>
 
 #include <CLI/App.hpp>
+#include <CLI/Error.hpp>
 #include <CLI/Option.hpp>
 #include <chrono>
 #include <cstdio>
@@ -15,6 +16,7 @@
 #include "model_report.h"
 #include "progress.h"
 #include "quantities.h"
+#include "table/train_table.h"
 #include "training.h"
 #include "vector_file.h"
 #include "verbs.h"
@@ -57,7 +59,20 @@ void Report(const TrainFlags& flags, const IvfPqModel& model, std::size_t rows, 
              ModelText(model, bytes), flags.out.string());
 }
 
+bool IsFolder(const fs::path& path) {
+  std::error_code error;
+  return fs::is_directory(path, error);
+}
+
 Status RunTrain(const TrainFlags& flags) {
+  if (flags.out.empty()) {
+    return TrainTable(flags.input, flags.training, flags.json);
+  }
+  if (IsFolder(flags.input)) {
+    return Status::InvalidArgument(
+        fmt::format("{}: expected a file, it is a directory; leave out --out to train a table",
+                    flags.input.string()));
+  }
   if (Status folder = CheckFolder(flags.out); !folder.ok()) {
     return folder;
   }
@@ -88,20 +103,24 @@ Status RunTrain(const TrainFlags& flags) {
 
 Verb AddTrain(CLI::App& app) {
   const auto flags = std::make_shared<TrainFlags>();
-  CLI::App* const command = app.add_subcommand("train", "Train a model on a file of vectors.");
-  command->add_option("INPUT", flags->input, "Vectors: .npy, .fvecs, Arrow IPC or Parquet")
+  CLI::App* const command =
+      app.add_subcommand("train", "Train a model on a file of vectors, or for a table.");
+  command
+      ->add_option("INPUT", flags->input, "Vectors: .npy, .fvecs, Arrow IPC or Parquet; or a table")
       ->option_text(" ")
       ->required();
-  command->add_option("-o,--out", flags->out, "Where the model goes")
-      ->option_text("MODEL (required)")
-      ->required();
-  command
-      ->add_option("--column", flags->file.column,
-                   "Column of an Arrow or Parquet file [the only fixed_size_list]")
-      ->option_text("NAME");
-  command->add_option("--rows", flags->file.max_rows, "Use the first N rows [all]")
-      ->option_text("N")
-      ->check(WholeNumber(1));
+  CLI::Option* const out =
+      command->add_option("-o,--out", flags->out, "Where the model goes; required for a file")
+          ->option_text("MODEL");
+  CLI::Option* const column =
+      command
+          ->add_option("--column", flags->file.column,
+                       "Column of an Arrow or Parquet file [the only fixed_size_list]")
+          ->option_text("NAME");
+  CLI::Option* const rows =
+      command->add_option("--rows", flags->file.max_rows, "Use the first N rows [all]")
+          ->option_text("N")
+          ->check(WholeNumber(1));
   command
       ->add_option("--threads", flags->training.num_threads,
                    "Threads; any number gives the same model [all there are]")
@@ -109,11 +128,23 @@ Verb AddTrain(CLI::App& app) {
       ->check(WholeNumber(1));
   command->add_flag("--json", flags->json, "Print one JSON object, and no progress");
   AddTrainingFlags(*command, flags->training);
+  command->parse_complete_callback([=] {
+    if (out->count() > 0) {
+      return;
+    }
+    if (!IsFolder(flags->input)) {
+      throw CLI::RequiredError("--out");
+    }
+    if (column->count() + rows->count() > 0) {
+      throw CLI::ValidationError("--column and --rows are for files, INPUT is a table");
+    }
+  });
   command->footer(
       "Examples:\n"
       "  forebay train glove.npy --out glove.model --metric cosine\n"
       "  forebay train sift.fvecs -o sift.model --num-partitions 1024 --num-bits 4\n"
-      "  forebay train words.parquet -o words.model --column embedding --rows 100000");
+      "  forebay train words.parquet -o words.model --column embedding --rows 100000\n"
+      "  forebay train words --num-partitions 256");
   return {command, [flags] { return RunTrain(*flags); }};
 }
 

@@ -56,7 +56,7 @@ std::vector<CLI::Option*> AddTrainingFlags(CLI::App& command, TrainingFlags& fla
 
 Result<TrainOptions> ResolveTraining(const TrainingFlags& flags, std::size_t num_rows,
                                      std::size_t dim) {
-  const Result<Metric> metric = ParseMetric(flags.metric);
+  const Result<Metric> metric = ParseMetric(flags.metric.value_or("l2"));
   if (!metric.ok()) {
     return metric.status();
   }
@@ -84,11 +84,15 @@ Result<TrainOptions> ResolveTraining(const TrainingFlags& flags, std::size_t num
   return options;
 }
 
-Result<IvfPqModel> TrainWithProgress(VectorView vectors, TrainOptions options, Progress& progress) {
+void ShowProgress(TrainOptions& options, Progress& progress) {
   options.progress = [&progress](const TrainProgress& step) {
     progress.Update(fmt::format("training the {}", step.stage), step.done, step.total);
     return true;
   };
+}
+
+Result<IvfPqModel> TrainWithProgress(VectorView vectors, TrainOptions options, Progress& progress) {
+  ShowProgress(options, progress);
   auto model = Train(vectors, options);
   progress.Clear();
   return model;

@@ -19,7 +19,7 @@ struct TrainingFlags {
   std::optional<std::size_t> num_partitions;
   std::optional<std::size_t> num_sub_vectors;
   unsigned num_bits = 8;
-  std::string metric = "l2";
+  std::optional<std::string> metric;  ///< Default: l2, or the table's.
   bool residual = false;
   bool raw = false;
   std::size_t sample_rate = TrainOptions().sample_rate;
@@ -35,6 +35,9 @@ std::vector<CLI::Option*> AddTrainingFlags(CLI::App& command, TrainingFlags& fla
 /// `num_rows` are the rows that will be indexed, which may be more than those trained on.
 Result<TrainOptions> ResolveTraining(const TrainingFlags& flags, std::size_t num_rows,
                                      std::size_t dim);
+
+/// Makes a training show its progress there.
+void ShowProgress(TrainOptions& options, Progress& progress);
 
 /// Trains, showing progress.
 Result<IvfPqModel> TrainWithProgress(VectorView vectors, TrainOptions options, Progress& progress);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "record_file.h"
 #include "vector_formats.h"
 
 namespace forebay::cli {
@@ -25,12 +26,8 @@ Result<VectorFile> ReadVectorFile(const std::filesystem::path& path,
   if (extension == ".fvecs") {
     return ReadFvecs(path, options);
   }
-  if (extension == ".arrow" || extension == ".arrows" || extension == ".feather" ||
-      extension == ".ipc") {
-    return ReadArrowIpc(path, options);
-  }
-  if (extension == ".parquet") {
-    return ReadParquet(path, options);
+  if (HasRecords(path)) {
+    return ReadVectorColumn(path, options);
   }
   return Status::InvalidArgument(fmt::format(
       "{}: expected a file named .npy, .fvecs, .arrow, .arrows, .feather, .ipc or .parquet",

@@ -1,4 +1,4 @@
-// The verbs of the command, one file for each.
+// The verbs of the command, one file for each; those of tables are in table/.
 #pragma once
 
 #include <CLI/App.hpp>

@@ -11,7 +11,12 @@ import numpy as np
 import pytest
 from vector_files import CLI, DIM, NUM_ROWS, Floats, Forebay
 
-VERBS = [("train",), ("inspect",), ("bench", "stream")]
+VERBS = [
+    *((verb,) for verb in ("init", "put", "delete", "get", "search", "scan", "stats", "verify")),
+    ("train",),
+    ("inspect",),
+    ("bench", "stream"),
+]
 STREAM_KEYS = [
     "ingest_rows_per_s",
     "visible_p50_us",
@@ -73,6 +78,23 @@ def test_version(forebay: Forebay) -> None:
         ("train", "a.npy", "--out", "a.model", "--pq-max-iters", "1.5"),
         ("train", "a.npy", "--out", "a.model", "--fast"),
         ("inspect",),
+        ("init", "a"),
+        ("init", "--schema", "a.parquet"),
+        ("init", "a", "--schema", "a.parquet", "--metric", "hamming"),
+        ("init", "a", "--schema", "a.parquet", "--vector", "v", "--dim", "0"),
+        ("put",),
+        ("put", "a", "--sync", "sometimes"),
+        ("put", "a", "--batch-rows", "0"),
+        ("put", "a", "--acks", "--json"),
+        ("put", "a", "--on-bad-vectors", "ignore"),
+        ("delete", "a"),
+        ("get", "a", "--row-id", "-1"),
+        ("search", "a", "--column", "v", "--like", "b"),
+        ("scan", "a", "--limit", "-1"),
+        ("scan", "a", "--limit", "1", "--count"),
+        ("scan", "a", "--out"),
+        ("stats",),
+        ("verify", "a", "b"),
         ("bench", "stream"),
         ("bench", "stream", "a.npy", "--batch", "0"),
         ("bench", "stream", "a.npy", "--model", "a.model", "--metric", "l2"),

@@ -20,15 +20,10 @@ Forebay = Callable[..., Completed]
 NUM_ROWS, DIM = 600, 16
 
 
-def run_forebay(*arguments: object) -> Completed:
+def run_forebay(*arguments: object, stdin: bytes | None = None) -> Completed:
     command = [CLI, *(str(argument) for argument in arguments)]
-    result = subprocess.run(
-        command,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    ran = subprocess.run(command, check=False, capture_output=True, input=stdin, timeout=120)
+    result = Completed(command, ran.returncode, ran.stdout.decode(), ran.stderr.decode())
     # A sanitizer's report ends with exit code 1 too.
     assert "Sanitizer" not in result.stderr
     assert "runtime error:" not in result.stderr

@@ -1,0 +1,21 @@
+// The outputs behind OpenRowOutput, one for each format.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "table/row_output.h"
+
+namespace forebay::cli {
+
+/// Aligned columns on standard output.
+std::unique_ptr<RowOutput> TextRows(const arrow::Schema& schema, TextStyle style);
+/// An object a line on standard output.
+std::unique_ptr<RowOutput> JsonRows();
+/// An Arrow IPC stream on standard output.
+Result<std::unique_ptr<RowOutput>> ArrowRows(const std::shared_ptr<arrow::Schema>& schema);
+/// Parquet, or an Arrow IPC file (.arrow, .feather, .ipc) or stream (.arrows).
+Result<std::unique_ptr<RowOutput>> FileRows(const std::filesystem::path& path,
+                                            const std::shared_ptr<arrow::Schema>& schema);
+
+}  // namespace forebay::cli
