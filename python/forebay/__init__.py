@@ -4,6 +4,10 @@
 >>> index = forebay.Index(model)
 >>> index.insert(more_vectors)
 >>> distances, rows = index.search(queries, k=10, refine_factor=10)
+
+>>> table = forebay.Table.create("words", schema, vector="embedding", primary_key="word")
+>>> table.put(batch)  # durable, and found by the next search
+>>> hits = table.search(queries, k=10)
 """
 
 try:
@@ -35,6 +39,14 @@ from forebay._errors import (
 from forebay._index import Index
 from forebay._model import Model
 from forebay._results import IndexStats, InsertReport, MemoryUsage
+from forebay._table import Table
+from forebay._table_results import (
+    PutReport,
+    RecoveryReport,
+    SourceStats,
+    TableStats,
+    VerifyReport,
+)
 from forebay._training import train
 
 __all__ = [
@@ -52,8 +64,14 @@ __all__ = [
     "MissingFileError",
     "Model",
     "OutOfMemoryError",
+    "PutReport",
+    "RecoveryReport",
     "RowFilter",
+    "SourceStats",
+    "Table",
+    "TableStats",
     "UnsupportedError",
+    "VerifyReport",
     "__version__",
     "train",
 ]

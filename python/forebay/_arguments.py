@@ -110,11 +110,30 @@ def optional_count(name: str, value: SupportsIndex | None, at_least: int = 0) ->
 
 def choice(name: str, value: str, choices: Sequence[str]) -> str:
     """One of a few names."""
-    if not isinstance(value, str):
-        raise InvalidTypeError(f"{name} must be a string; got {value!r}")
-    if value not in choices:
+    if string(name, value) not in choices:
         raise InvalidArgumentError(f"{name} must be one of {', '.join(choices)}; got {value!r}")
     return value
+
+
+def string(name: str, value: str) -> str:
+    """A str."""
+    if not isinstance(value, str):
+        raise InvalidTypeError(f"{name} must be a string; got {value!r}")
+    return value
+
+
+def strings(name: str, values: Sequence[str]) -> list[str]:
+    """Several str, and not the letters of one."""
+    if isinstance(values, str):
+        raise InvalidTypeError(
+            f"{name} must be a list of strings; got {values!r}; pass [{values!r}]"
+        )
+    try:
+        return [string(f"{name}[{i}]", value) for i, value in enumerate(values)]
+    except TypeError as error:
+        if isinstance(error, InvalidTypeError):
+            raise
+        raise InvalidTypeError(f"{name} must be a list of strings; got {values!r}") from None
 
 
 def number(name: str, value: SupportsFloat) -> float:

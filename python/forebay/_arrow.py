@@ -24,6 +24,13 @@ class SupportsArrowStream(Protocol):
         """A capsule of the stream."""
 
 
+class SupportsArrowSchema(Protocol):
+    """An Arrow schema."""
+
+    def __arrow_c_schema__(self) -> object:
+        """A capsule of the schema."""
+
+
 def is_arrow(value: object) -> bool:
     """Whether it speaks the protocol."""
     return hasattr(value, "__arrow_c_array__") or hasattr(value, "__arrow_c_stream__")
@@ -50,3 +57,21 @@ def as_chunked(name: str, value: object) -> pa.ChunkedArray:
         raise FileError(f"{name} cannot be read as Arrow: {error}") from error
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise InvalidArgumentError(f"{name} cannot be read as Arrow: {error}") from error
+
+
+def in_one_piece(name: str, array: pa.ChunkedArray) -> pa.Array:
+    """The chunks of an array together."""
+    import pyarrow as pa
+
+    # Empty ones that came through the protocol with an offset cannot be combined.
+    chunks = [chunk for chunk in array.chunks if len(chunk) > 0]
+    if len(chunks) == 1:
+        return chunks[0]
+    try:
+        return pa.chunked_array(chunks, type=array.type).combine_chunks()
+    except MemoryError as error:
+        raise OutOfMemoryError(f"no memory to put {name} in one piece: {error}") from error
+    except pa.ArrowException as error:  # Text of 2 GiB and more, say.
+        raise InvalidArgumentError(
+            f"{name} cannot be put in one piece: {error}; give it in smaller ones"
+        ) from error

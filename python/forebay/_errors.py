@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -67,3 +69,13 @@ def file_error(message: str, number: int) -> FileError:
     error = (MissingFileError if number == errno.ENOENT else FileError)(message)
     error.errno = number
     return error
+
+
+@contextmanager
+def naming(path: str) -> Iterator[str]:
+    """Gives errors of the operating system their file's name."""
+    try:
+        yield path
+    except FileError as error:
+        error.filename = path
+        raise

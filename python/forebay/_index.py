@@ -6,9 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import (
     TYPE_CHECKING,
-    Any,
     Literal,
-    NoReturn,
     SupportsFloat,
     SupportsIndex,
     TypeAlias,
@@ -36,6 +34,7 @@ from forebay._arguments import (
 )
 from forebay._arrow import is_arrow
 from forebay._errors import InvalidArgumentError, InvalidTypeError
+from forebay._live import LiveObject
 from forebay._model import Model
 from forebay._results import (
     IndexStats,
@@ -62,7 +61,7 @@ Codes: TypeAlias = npt.NDArray[np.uint8]
 DistanceRange: TypeAlias = Sequence[SupportsFloat | None]
 
 
-class Index:
+class Index(LiveObject):
     """An in-memory IVF-PQ index that is searched while it is written.
 
     Parameters
@@ -96,6 +95,11 @@ class Index:
     """
 
     __slots__ = ("__weakref__", "_keep_vectors", "_model", "_native", "_on_bad_vectors")
+
+    _instead = (
+        "it is live memory that a writer may be changing; share the one object between threads, or "
+        "save its Model and insert the rows again"
+    )
 
     def __init__(
         self,
@@ -480,17 +484,6 @@ class Index:
             f"{self.memory_usage().total / 2**20:.1f} MiB)"
         )
 
-    # --- What an index cannot do -----------------------------------------------------------
-
-    def __copy__(self) -> NoReturn:
-        _refuse("copied")
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> NoReturn:
-        _refuse("copied")
-
-    def __reduce__(self) -> NoReturn:
-        _refuse("pickled")
-
 
 _FLOAT32 = np.dtype(np.float32)
 
@@ -512,10 +505,3 @@ def _each(name: str, values: Iterable[_Item]) -> Iterator[_Item]:
         return iter(values)
     except TypeError:
         raise InvalidTypeError(f"{name} must be iterable; got {values!r}") from None
-
-
-def _refuse(what: str) -> NoReturn:
-    raise InvalidTypeError(
-        f"an Index cannot be {what}: it is live memory that a writer may be changing; share the "
-        "one object between threads, or save its Model and insert the rows again"
-    )

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias
 
 from forebay import _core
 from forebay._arguments import choice, file_path, flag
-from forebay._errors import FileError, InvalidArgumentError, InvalidTypeError
+from forebay._errors import InvalidArgumentError, InvalidTypeError, naming
 from forebay._vectors import Floats, FloatsLike, float_array
 
 Metric: TypeAlias = Literal["l2", "cosine", "dot"]
@@ -99,7 +97,7 @@ class Model:
         CorruptionError
             It is truncated, altered, or no model file.
         """
-        with _naming(file_path(path)) as name:
+        with naming(file_path(path)) as name:
             return cls(_core.Model.load(name))
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -110,7 +108,7 @@ class Model:
         FileError
             The file cannot be written (an OSError too).
         """
-        with _naming(file_path(path)) as name:
+        with naming(file_path(path)) as name:
             self._native.save(name)
 
     @property
@@ -190,13 +188,3 @@ class Model:
 
 def _unpickle(kind: type[Model], data: bytes) -> Model:
     return kind(_core.Model.parse(data))
-
-
-@contextmanager
-def _naming(path: str) -> Iterator[str]:
-    """Gives errors of the operating system their file's name."""
-    try:
-        yield path
-    except FileError as error:
-        error.filename = path
-        raise

@@ -17,6 +17,9 @@ from forebay._vectors import VectorsLike, as_vectors
 
 ProgressCallback: TypeAlias = Callable[[int, int], object]
 
+#: Whether to show a bar, or what to tell instead.
+Progress: TypeAlias = bool | ProgressCallback | None
+
 
 def train(
     vectors: VectorsLike,
@@ -31,7 +34,7 @@ def train(
     pq_max_iters: SupportsIndex = 25,
     seed: SupportsIndex = 1,
     num_threads: SupportsIndex | None = None,
-    progress: bool | ProgressCallback | None = False,
+    progress: Progress = False,
     column: str | None = None,
 ) -> Model:
     """Train a model on vectors like those that will be indexed.
@@ -82,32 +85,53 @@ def train(
     InvalidTypeError
         A type or dtype is wrong.
     """
-    if progress is None or isinstance(progress, np.bool_):
-        progress = bool(progress)
-    if not callable(progress) and not isinstance(progress, bool):
-        raise InvalidTypeError(f"progress must be a bool or a callable; got {progress!r}")
+    options = train_options(
+        num_partitions=num_partitions,
+        num_sub_vectors=num_sub_vectors,
+        num_bits=num_bits,
+        metric=metric,
+        residual=residual,
+        sample_rate=sample_rate,
+        max_iters=max_iters,
+        pq_max_iters=pq_max_iters,
+        seed=seed,
+        num_threads=num_threads,
+    )
+    rows = as_vectors("vectors", vectors, column=column)
+    with reporting(progress) as report:
+        return Model(_core.train(rows, options, report))
+
+
+def train_options(
+    *,
+    num_partitions: SupportsIndex | None,
+    num_sub_vectors: SupportsIndex | None,
+    num_bits: SupportsIndex,
+    metric: Metric,
+    residual: bool | None,
+    sample_rate: SupportsIndex,
+    max_iters: SupportsIndex,
+    pq_max_iters: SupportsIndex,
+    seed: SupportsIndex,
+    num_threads: SupportsIndex | None,
+) -> _core.TrainOptions:
+    """The arguments of `train`, checked."""
     bits = count("num_bits", num_bits)
     if bits not in (4, 8):
         raise InvalidArgumentError(f"num_bits must be 4 or 8; got {bits}")
-    choice("metric", metric, METRICS)
     threads = optional_count("num_threads", num_threads, 1)
-    rows = as_vectors("vectors", vectors, column=column)
-    with _reporter(progress) as report:
-        native = _core.train(
-            rows,
-            num_partitions=optional_count("num_partitions", num_partitions, 1),
-            num_sub_vectors=optional_count("num_sub_vectors", num_sub_vectors, 1),
-            num_bits=bits,
-            metric=metric,
-            residual=None if residual is None else flag("residual", residual),
-            sample_rate=count("sample_rate", sample_rate, 1),
-            max_iters=count("max_iters", max_iters, 1),
-            pq_max_iters=count("pq_max_iters", pq_max_iters, 1),
-            seed=count("seed", seed, at_most=2**64 - 1),
-            num_threads=threads or len(os.sched_getaffinity(0)),
-            progress=report,
-        )
-    return Model(native)
+    return _core.TrainOptions(
+        num_partitions=optional_count("num_partitions", num_partitions, 1),
+        num_sub_vectors=optional_count("num_sub_vectors", num_sub_vectors, 1),
+        num_bits=bits,
+        metric=choice("metric", metric, METRICS),
+        residual=None if residual is None else flag("residual", residual),
+        sample_rate=count("sample_rate", sample_rate, 1),
+        max_iters=count("max_iters", max_iters, 1),
+        pq_max_iters=count("pq_max_iters", pq_max_iters, 1),
+        seed=count("seed", seed, at_most=2**64 - 1),
+        num_threads=threads or len(os.sched_getaffinity(0)),
+    )
 
 
 def _tqdm() -> type | None:
@@ -121,8 +145,12 @@ def _tqdm() -> type | None:
 
 
 @contextmanager
-def _reporter(progress: bool | ProgressCallback) -> Iterator[ProgressCallback | None]:
-    """The callable that train reports to."""
+def reporting(progress: Progress) -> Iterator[ProgressCallback | None]:
+    """The callable that a training reports to."""
+    if progress is None or isinstance(progress, np.bool_):
+        progress = bool(progress)
+    if not callable(progress) and not isinstance(progress, bool):
+        raise InvalidTypeError(f"progress must be a bool or a callable; got {progress!r}")
     if callable(progress):
         yield progress
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -40,11 +40,12 @@ def _shape_hint(name: str, value: object, array: npt.NDArray[np.floating], num_d
     return f"; for one vector pass {one}"
 
 
-def float_array(name: str, value: object, num_dims: int, *, promote: bool = False) -> Floats:
-    """`value` as C-contiguous float32: itself if it is that already.
+def checked_floats(
+    name: str, value: object, num_dims: int, *, promote: bool = False
+) -> npt.NDArray[Any]:
+    """`value` as an array of floats, or (from lists) of numbers.
 
-    float16 and float64 arrays are converted, and so are lists of numbers. A float32 array with
-    gaps is an error rather than a silent copy. `promote`: one dimension less is one row.
+    `promote`: one dimension less is one row.
     """
     array = to_numpy(name, value)
     numbers = array.dtype.kind in "biu"
@@ -61,9 +62,24 @@ def float_array(name: str, value: object, num_dims: int, *, promote: bool = Fals
             f"{name} must be {num_dims}-D; got {describe(array)}"
             f"{_shape_hint(name, value, array, num_dims)}"
         )
+    return array
+
+
+def converted(array: npt.NDArray[Any], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """C-contiguous, of this dtype; what is too great for it becomes infinity."""
+    with np.errstate(over="ignore"):  # Such a vector is reported as bad.
+        return np.ascontiguousarray(array, dtype=dtype)
+
+
+def float_array(name: str, value: object, num_dims: int, *, promote: bool = False) -> Floats:
+    """`value` as C-contiguous float32: itself if it is that already.
+
+    float16 and float64 arrays are converted, and so are lists of numbers. A float32 array with
+    gaps is an error rather than a silent copy. `promote`: as for checked_floats.
+    """
+    array = checked_floats(name, value, num_dims, promote=promote)
     if array.dtype != np.float32 or not array.dtype.isnative:
-        with np.errstate(over="ignore"):  # To infinity, and such a vector is reported as bad.
-            return np.ascontiguousarray(array, dtype=np.float32)
+        return converted(array, np.float32)
     if not (array.flags.c_contiguous and array.flags.aligned):
         raise InvalidArgumentError(
             f"{name} must be C-contiguous and aligned, to be used without a copy; got "
@@ -138,10 +154,10 @@ def as_queries(value: QueriesLike, *, column: str | None = None) -> _core.Vector
     return as_vectors("queries", value, column=column, promote=True)
 
 
-def check_dim(name: str, vectors: _core.Vectors, dim: int) -> None:
-    """The model's dimension, also when there are no rows."""
+def check_dim(name: str, vectors: _core.Vectors, dim: int, whose: str = "model") -> None:
+    """The model's dimension (or the table's), also when there are no rows."""
     if vectors.dim != dim:
         raise InvalidArgumentError(
-            f"{name} must have the model's dimension {dim}; got shape "
+            f"{name} must have the {whose}'s dimension {dim}; got shape "
             f"[{vectors.num_rows}, {vectors.dim}]"
         )

@@ -5,9 +5,12 @@
 
 namespace forebay::python {
 
+void BindArrowExport(nanobind::module_& module);
 void BindVectors(nanobind::module_& module);
 void BindModel(nanobind::module_& module);
 void BindTraining(nanobind::module_& module);
 void BindIndex(nanobind::module_& module);
+void BindFilter(nanobind::module_& module);
+void BindTable(nanobind::module_& module);
 
 }  // namespace forebay::python

@@ -17,11 +17,13 @@
 #include <utility>
 #include <vector>
 
-#include "arrow_batch.h"
+#include "arrow_export.h"
 #include "bindings.h"
 #include "counted_index.h"
 #include "gil.h"
+#include "option_names.h"
 #include "status_error.h"
+#include "words.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;  // NOLINT(google-build-using-namespace): "name"_a
@@ -29,11 +31,8 @@ using namespace nb::literals;  // NOLINT(google-build-using-namespace): "name"_a
 namespace forebay::python {
 namespace {
 
-using Words = nb::ndarray<const std::uint64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 template <typename T, std::size_t kDims>
 using NumpyArray = nb::ndarray<nb::numpy, T, nb::ndim<kDims>>;
-
-std::span<const std::uint64_t> AsSpan(const Words& words) { return {words.data(), words.size()}; }
 
 /// Hands a vector over to numpy, without a copy.
 template <typename T, std::size_t kDims>
@@ -44,16 +43,6 @@ NumpyArray<T, kDims> ToNumpy(std::vector<T> values, std::initializer_list<std::s
     std::unique_ptr<std::vector<T>>(static_cast<std::vector<T>*>(vector));
   });
   return {data, shape, owner};
-}
-
-OnBadVectors ParseOnBadVectors(const std::string& name) {
-  if (name == "drop") {
-    return OnBadVectors::kDrop;
-  }
-  if (name == "fill") {
-    return OnBadVectors::kFill;
-  }
-  return OnBadVectors::kError;
 }
 
 /// num_inserted, num_skipped, num_dropped and num_filled of an insert.
@@ -236,7 +225,6 @@ void BindFoundRows(nb::module_& module) {
 
 void BindIndex(nb::module_& module) {
   BindFoundRows(module);
-  BindArrowBatch(module);
   nb::class_<CountedIndex>(module, "Index", "IvfPqMemIndex, with the raw vectors beside it.")
       .def(
           "__init__",

@@ -11,8 +11,11 @@ NB_MODULE(_core, module) {
   module.doc() = "The native half of forebay; use the forebay package instead.";
   module.attr("version") = FOREBAY_VERSION;
   forebay::python::RegisterStatusError();
+  forebay::python::BindArrowExport(module);
   forebay::python::BindVectors(module);
   forebay::python::BindModel(module);
   forebay::python::BindTraining(module);
   forebay::python::BindIndex(module);
+  forebay::python::BindFilter(module);
+  forebay::python::BindTable(module);
 }

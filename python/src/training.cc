@@ -1,5 +1,5 @@
-// Training, which Ctrl-C stops: it runs in a thread of its own, while the caller's thread shows
-// the progress and looks for signals.
+#include "training.h"
+
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
@@ -14,7 +14,6 @@
 #include <utility>
 
 #include "bindings.h"
-#include "forebay/model.h"
 #include "gil.h"
 #include "status_error.h"
 #include "vectors.h"
@@ -94,13 +93,24 @@ bool WaitWithoutGil(Mailbox* mailbox, std::deque<TrainProgress>* steps) {
   return mailbox->Wait(steps);
 }
 
-Result<IvfPqModel> TrainInThread(const Vectors& vectors, TrainOptions options,
-                                 const nb::object& progress) {
+}  // namespace
+
+TrainOptions TrainArguments::For(std::size_t num_rows, std::size_t dim) const {
+  TrainOptions made = options;
+  made.num_partitions = num_partitions.value_or(DefaultNumPartitions(num_rows));
+  made.num_sub_vectors = num_sub_vectors.has_value()
+                             ? *num_sub_vectors
+                             : ValueOrThrow(DefaultNumSubVectors(dim, options.num_bits));
+  return made;
+}
+
+void TrainInThread(TrainOptions options, const nb::object& progress,
+                   const std::function<Status(const TrainOptions&)>& train) {
   Mailbox mailbox;
   options.progress = [&mailbox](const TrainProgress& step) { return mailbox.Post(step); };
-  Result<IvfPqModel> model = Status::Cancelled("training did not start");
+  Status trained = Status::Cancelled("training did not start");
   std::jthread training([&] {
-    model = vectors.WithContiguous("row", [&](VectorView rows) { return Train(rows, options); });
+    trained = train(options);
     mailbox.Finish();
   });
   std::optional<nb::python_error> error;
@@ -120,43 +130,48 @@ Result<IvfPqModel> TrainInThread(const Vectors& vectors, TrainOptions options,
   if (error.has_value()) {
     throw nb::python_error(std::move(*error));
   }
-  return model;
+  ThrowIfError(trained);
 }
-
-TrainOptions OptionsFor(const Vectors& vectors, std::optional<std::size_t> num_partitions,
-                        std::optional<std::size_t> num_sub_vectors, unsigned num_bits) {
-  TrainOptions options;
-  options.num_bits = num_bits;
-  options.num_partitions = num_partitions.value_or(DefaultNumPartitions(vectors.num_rows()));
-  options.num_sub_vectors = num_sub_vectors.has_value()
-                                ? *num_sub_vectors
-                                : ValueOrThrow(DefaultNumSubVectors(vectors.dim(), num_bits));
-  return options;
-}
-
-}  // namespace
 
 void BindTraining(nb::module_& module) {
+  nb::class_<TrainArguments>(module, "TrainOptions", "TrainOptions; None depends on the rows.")
+      .def(
+          "__init__",
+          [](TrainArguments* self, std::optional<std::size_t> num_partitions,
+             std::optional<std::size_t> num_sub_vectors, unsigned num_bits,
+             const std::string& metric, std::optional<bool> residual, std::size_t sample_rate,
+             std::size_t max_iters, std::size_t pq_max_iters, std::uint64_t seed,
+             std::size_t num_threads) {
+            const TrainOptions options = {.num_bits = num_bits,
+                                          .metric = ValueOrThrow(ParseMetric(metric)),
+                                          .residual = residual,
+                                          .sample_rate = sample_rate,
+                                          .max_iters = max_iters,
+                                          .pq_max_iters = pq_max_iters,
+                                          .seed = seed,
+                                          .num_threads = num_threads};
+            new (self) TrainArguments{options, num_partitions, num_sub_vectors};
+          },
+          nb::kw_only(), "num_partitions"_a.none(), "num_sub_vectors"_a.none(), "num_bits"_a,
+          "metric"_a, "residual"_a.none(), "sample_rate"_a, "max_iters"_a, "pq_max_iters"_a,
+          "seed"_a, "num_threads"_a);
   module.def(
       "train",
-      [](const Vectors& vectors, std::optional<std::size_t> num_partitions,
-         std::optional<std::size_t> num_sub_vectors, unsigned num_bits, const std::string& metric,
-         std::optional<bool> residual, std::size_t sample_rate, std::size_t max_iters,
-         std::size_t pq_max_iters, std::uint64_t seed, std::size_t num_threads,
-         const nb::object& progress) {
-        TrainOptions options = OptionsFor(vectors, num_partitions, num_sub_vectors, num_bits);
-        options.metric = ValueOrThrow(ParseMetric(metric));
-        options.residual = residual;
-        options.sample_rate = sample_rate;
-        options.max_iters = max_iters;
-        options.pq_max_iters = pq_max_iters;
-        options.seed = seed;
-        options.num_threads = num_threads;
-        return ValueOrThrow(TrainInThread(vectors, options, progress));
+      [](const Vectors& vectors, const TrainArguments& arguments, const nb::object& progress) {
+        std::optional<IvfPqModel> model;
+        TrainInThread(arguments.For(vectors.num_rows(), vectors.dim()), progress,
+                      [&](const TrainOptions& options) -> Status {
+                        Result<IvfPqModel> trained = vectors.WithContiguous(
+                            "row", [&](VectorView rows) { return Train(rows, options); });
+                        if (!trained.ok()) {
+                          return trained.status();
+                        }
+                        model = *std::move(trained);
+                        return {};
+                      });
+        return *std::move(model);
       },
-      "vectors"_a, nb::kw_only(), "num_partitions"_a.none(), "num_sub_vectors"_a.none(),
-      "num_bits"_a, "metric"_a, "residual"_a.none(), "sample_rate"_a, "max_iters"_a,
-      "pq_max_iters"_a, "seed"_a, "num_threads"_a, "progress"_a.none());
+      "vectors"_a, "options"_a, "progress"_a.none());
 }
 
 }  // namespace forebay::python

@@ -1,8 +1,6 @@
 #include "vectors.h"
 
 #include <arrow/array/array_base.h>
-#include <arrow/c/abi.h>
-#include <arrow/c/bridge.h>
 #include <arrow/util/bit_util.h>
 #include <fmt/format.h>
 #include <nanobind/stl/vector.h>
@@ -11,6 +9,7 @@
 #include <new>
 #include <utility>
 
+#include "arrow_import.h"
 #include "bindings.h"
 #include "gil.h"
 #include "status_error.h"
@@ -19,28 +18,6 @@ namespace nb = nanobind;
 using namespace nb::literals;  // NOLINT(google-build-using-namespace): "name"_a
 
 namespace forebay::python {
-namespace {
-
-/// Takes the array out of an object that implements __arrow_c_array__.
-std::shared_ptr<arrow::Array> ImportChunk(nb::handle chunk) {
-  const auto capsules = nb::cast<nb::tuple>(chunk.attr("__arrow_c_array__")());
-  auto* const schema =
-      static_cast<ArrowSchema*>(PyCapsule_GetPointer(capsules[0].ptr(), "arrow_schema"));
-  auto* const array =
-      static_cast<ArrowArray*>(PyCapsule_GetPointer(capsules[1].ptr(), "arrow_array"));
-  if (schema == nullptr || array == nullptr) {
-    throw nb::python_error();
-  }
-  auto imported = arrow::ImportArray(array, schema);
-  if (!imported.ok()) {
-    throw StatusError(
-        Status::InvalidArgument("expected a valid Arrow array; " + imported.status().ToString()));
-  }
-  return *std::move(imported);
-}
-
-}  // namespace
-
 Vectors::Vectors(FloatRows rows) : dim_(rows.shape(1)), numpy_(std::move(rows)) {
   VectorBatch& batch = batches_.emplace_back();
   batch.vectors = {numpy_.data(), numpy_.shape(0), dim_};
@@ -50,7 +27,7 @@ Vectors::Vectors(const std::vector<nb::object>& chunks, std::size_t dim) : dim_(
   std::vector<std::shared_ptr<arrow::Array>> arrays;
   arrays.reserve(chunks.size());
   for (const nb::object& chunk : chunks) {
-    arrays.push_back(ImportChunk(chunk));
+    arrays.push_back(ImportArray(chunk));
   }
   const ReleaseGil released;  // float64 and float16 are converted now.
   for (const auto& array : arrays) {

@@ -61,10 +61,10 @@ def test_all_is_documented() -> None:
         if isinstance(thing, type) and issubclass(thing, Exception) and thing is not forebay.Error:
             assert f"`{name}`" in page
             assert issubclass(thing, forebay.Error)
-    for kind in (forebay.Index, forebay.Model):
-        for name, member in vars(kind).items():
+    for kind in (forebay.Index, forebay.Model, forebay.Table):
+        for name in dir(kind):
             if not name.startswith("_"):
-                assert member.__doc__, name
+                assert getattr(kind, name).__doc__, name
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
@@ -186,6 +186,26 @@ index.insert_batches(iter([rows, rows]), iter([0, None]))
 index.search([1.0, 2.0, 3.0, 4.0], filter=[True, False])
 index.search(rows, filter="x")  # wrong
 index.search(None)  # wrong
+schema = pa.schema([("id", pa.int64()), ("v", pa.list_(pa.float32(), 4))])
+with forebay.Table.create("t", schema, vector="v", primary_key="id", sync="none") as table:
+    report: forebay.PutReport = table.put({"id": range(300), "v": rows})
+    table.put(pa.table({"id": [1], "v": [[1.0]]}))
+    table.put(rows)
+    table.put(5)  # wrong
+    num_deleted: int = table.delete([1, 2]) + table.delete(np.arange(3))
+    table.delete(7)  # wrong
+    hits = table.search(rows, 3, columns=["id"])
+    hits, sources = table.search(rows, 3, explain=True)
+    first: forebay.SourceStats = sources[0]
+    table.search(rows, 3, refine_factor=None)  # wrong
+    table.train(num_partitions=4, progress=True)
+    table.train(metric="l2")  # wrong
+    size: str = table.count()  # wrong
+with forebay.Table.open("t", read_only=True) as table:
+    trained: forebay.Model | None = table.model
+    table.read_only = False  # wrong
+forebay.Table.open("t", sync="sometimes")  # wrong
+forebay.Table.create("t", schema)  # wrong
 """
 
 

@@ -1,0 +1,89 @@
+"""What a table answers, beside rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PutReport:
+    """What became of the rows of one put."""
+
+    #: Of the batch; the next one's is greater.
+    sequence_number: int
+    #: The stored rows have this `_rowid` and the following ones.
+    first_row_id: int
+    #: Rows that were stored, filled ones among them.
+    num_rows: int
+    #: Older rows of the same keys, which these replaced.
+    num_replaced: int
+    #: Rows left out as their vectors were bad (on_bad_vectors="drop").
+    num_dropped: int
+    #: Bad vectors replaced by the fill value (on_bad_vectors="fill").
+    num_filled: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryReport:
+    """What opening a table found in its log."""
+
+    num_batches: int
+    num_rows: int
+    #: Rows that were replaced or deleted.
+    num_deaths: int
+    #: The end of a write that was never acknowledged, and was cut off.
+    torn_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStats:
+    """What a search did in one source of rows, for all queries together."""
+
+    #: "memtable".
+    source: str
+    #: Rows that the search saw, dead ones among them.
+    num_rows: int
+    #: Of these, rows that were replaced or deleted.
+    num_dead: int
+    #: Partitions looked at.
+    probed_partitions: int
+    #: Rows that filter and deaths left, of those looked at.
+    scanned_rows: int
+    #: Of these, rows that the bound did not rule out.
+    survivors: int
+    #: Rows whose exact distance was computed.
+    reranked_rows: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TableStats:
+    """What a table holds."""
+
+    #: Rows that are alive.
+    num_rows: int
+    #: Rows that were replaced or deleted, and are still in memory.
+    num_dead: int
+    #: Of the last batch.
+    sequence_number: int
+    #: How often the table has been opened for writing.
+    writer_epoch: int
+    #: Rows and index, in memory.
+    memtable_bytes: int
+    wal_bytes: int
+    #: Syncs of the log, since the table was opened.
+    num_syncs: int
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What `Table.verify` looked at, and found right."""
+
+    #: Rows that are alive, each found by an exhaustive search.
+    num_rows: int
+    #: Codes, each equal to the encoding of its vector.
+    num_codes: int
+    #: Keys, all different.
+    num_keys: int
+    #: Records of the log, whose checksums are right, as those of the manifest are.
+    num_log_records: int
