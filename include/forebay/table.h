@@ -210,7 +210,7 @@ class Table {
   [[nodiscard]] Result<TableStats> stats() const;
 
   /// Syncs what is not durable yet, and gives up the lock. Every later call but another Close fails
-  /// with kFailedPrecondition.
+  /// with kFailedPrecondition. Nothing in a forked child, which may read the table but not write.
   Status Close();
 
   class Impl;  // For src/ only.

@@ -14,7 +14,6 @@
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 #include <sys/types.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
@@ -50,12 +49,10 @@ using Numbers = std::map<std::string, std::uint64_t>;
 using SourceNumbers = std::tuple<std::string, std::size_t, std::size_t, std::size_t, std::size_t,
                                  std::size_t, std::size_t, double>;
 
-/// A table whose end, which syncs, does not hold up other threads, and which a forked process, as
-/// Python's multiprocessing makes them, can only read: its writes would go where its parent's do.
+/// A table whose end, which syncs, does not hold up other threads.
 class OpenTable {
  public:
-  explicit OpenTable(Table table)
-      : table_(std::make_unique<Table>(std::move(table))), process_(::getpid()) {}
+  explicit OpenTable(Table table) : table_(std::make_unique<Table>(std::move(table))) {}
   OpenTable(const OpenTable&) = delete;
   OpenTable& operator=(const OpenTable&) = delete;
   ~OpenTable() {
@@ -65,19 +62,8 @@ class OpenTable {
 
   Table* operator->() const { return table_.get(); }
 
-  Table& ForWriting() {
-    if (::getpid() != process_) {
-      throw StatusError(Status::FailedPrecondition(
-          fmt::format("the table was opened by process {}, from which this one, {}, was forked; "
-                      "write there, or open it here once it is closed there",
-                      process_, ::getpid())));
-    }
-    return *table_;
-  }
-
  private:
   std::unique_ptr<Table> table_;
-  pid_t process_;
 };
 
 std::unique_ptr<OpenTable> Create(const std::filesystem::path& path, nb::handle schema,
@@ -103,7 +89,7 @@ std::unique_ptr<OpenTable> Open(const std::filesystem::path& path, const TableOp
 Numbers Put(OpenTable& self, nb::handle batch) {
   const auto rows = ImportBatch(batch);
   const ReleaseGil released;
-  const PutReport report = ValueOrThrow(self.ForWriting().Put(*rows));
+  const PutReport report = ValueOrThrow(self->Put(*rows));
   return {{"sequence_number", report.sequence_number},
           {"first_row_id", report.first_row_id},
           {"num_rows", report.num_rows},
@@ -115,12 +101,12 @@ Numbers Put(OpenTable& self, nb::handle batch) {
 std::uint64_t DeleteKeys(OpenTable& self, nb::handle keys) {
   const auto array = ImportArray(keys);
   const ReleaseGil released;
-  return ValueOrThrow(self.ForWriting().Delete(*array));
+  return ValueOrThrow(self->Delete(*array));
 }
 
 std::uint64_t DeleteWhere(OpenTable& self, const Filter& filter) {
   const ReleaseGil released;
-  return ValueOrThrow(self.ForWriting().Delete(filter.expression()));
+  return ValueOrThrow(self->Delete(filter.expression()));
 }
 
 /// `nprobes`: nullopt is TableSearchOptions' own number.

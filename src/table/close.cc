@@ -12,6 +12,9 @@ namespace forebay {
 
 Status Table::Impl::Close() {
   return NoThrow([&]() -> Status {
+    if (IsForked()) {
+      return Status::Ok();  // All of it is the parent's.
+    }
     if (timer_ != nullptr) {
       timer_->Stop();
     }

@@ -4,6 +4,7 @@
 #include <arrow/buffer.h>
 #include <arrow/record_batch.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
@@ -49,10 +50,10 @@ void AddDeaths(std::span<const std::uint32_t> rows, Version* version) {
 
 Status Table::Impl::Commit(Write* write) {
   if (IsForked()) {
-    return Status::FailedPrecondition(
-        "this process was forked from the one that opened the table, and may only read it; write "
-        "there, "
-        "or close the table there and open it here");
+    return Status::FailedPrecondition(fmt::format(
+        "the table was opened by process {}, from which this one, {}, was forked; write "
+        "there, or open it here once it is closed there",
+        process_, ::getpid()));
   }
   queue_.Commit(write);
   return write->status;
