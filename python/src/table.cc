@@ -3,7 +3,6 @@
 
 #include <arrow/array/array_base.h>
 #include <arrow/record_batch.h>
-#include <fmt/format.h>
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/filesystem.h>
 #include <nanobind/stl/map.h>
@@ -13,7 +12,6 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
-#include <sys/types.h>
 
 #include <chrono>
 #include <filesystem>
@@ -61,6 +59,7 @@ class OpenTable {
   }
 
   Table* operator->() const { return table_.get(); }
+  Table& operator*() const { return *table_; }
 
  private:
   std::unique_ptr<Table> table_;
@@ -162,7 +161,7 @@ TableStats StatsOf(const OpenTable& self) {
 }
 
 void TrainTable(OpenTable& self, const TrainArguments& arguments, const nb::object& progress) {
-  Table& table = self.ForWriting();
+  Table& table = *self;
   TrainInThread(arguments.For(StatsOf(self).num_rows, table.dim()), progress,
                 [&](const TrainOptions& options) { return table.Train(options); });
 }
