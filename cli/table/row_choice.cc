@@ -98,6 +98,7 @@ Result<ChosenRows> RowsByKey(const Table& table, const std::vector<std::string>&
     return parsed.status();
   }
   std::vector<std::string> names;
+  names.reserve(keys.size());
   for (const std::string& key : keys) {
     names.push_back(fmt::format("key '{}'", key));
   }
@@ -109,6 +110,7 @@ Result<ChosenRows> RowsByKey(const Table& table, const std::vector<std::string>&
 Result<ChosenRows> RowsById(const Table& table, const std::vector<std::uint64_t>& row_ids,
                             const std::vector<std::string>& columns) {
   std::vector<std::string> names;
+  names.reserve(row_ids.size());
   for (const std::uint64_t row_id : row_ids) {
     names.push_back(fmt::format("_rowid {}", row_id));
   }

@@ -136,6 +136,7 @@ Status Table::Impl::CommitDeaths(const std::shared_ptr<const Version>& before,
     return keys.status();
   }
   std::vector<std::uint64_t> row_ids;
+  row_ids.reserve(rows.size());
   for (const std::uint32_t row : rows) {
     row_ids.push_back(before->first_row_id + row);
   }

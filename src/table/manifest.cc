@@ -128,11 +128,12 @@ Result<std::vector<std::uint64_t>> ListNumbers(const storage::Directory& directo
     return names.status();
   }
   std::vector<std::uint64_t> numbers;
-  for (auto name = names->rbegin(); name != names->rend(); ++name) {
-    if (const auto number = NumberOfManifest(*name); number.has_value()) {
+  for (const std::string& name : *names) {
+    if (const auto number = NumberOfManifest(name); number.has_value()) {
       numbers.push_back(*number);
     }
   }
+  std::reverse(numbers.begin(), numbers.end());
   return numbers;
 }
 

@@ -81,7 +81,7 @@ class Table::Impl {
   Result<PutReport> Put(const arrow::RecordBatch& batch);
   Result<std::uint64_t> Delete(const arrow::Array& keys);
   Result<std::uint64_t> Delete(const arrow::compute::Expression& filter);
-  Status Train(const TrainOptions& options);
+  Status Train(const TrainOptions& asked);
   Status Close();
   [[nodiscard]] Result<TableSearchResult> Search(VectorView queries,
                                                  const TableSearchOptions& options) const;

@@ -82,7 +82,7 @@ Status VerifyFound(const std::vector<Hit>& hits, const RowSet& live) {
 Status Table::Impl::VerifyFiles(const Version& version, VerifyReport* report) const {
   std::uint64_t missed = 0;
   while (true) {
-    const Status status = VerifyFilesOnce(version, report);
+    Status status = VerifyFilesOnce(version, report);
     if (status.os_error() != ENOENT) {
       return status;
     }
