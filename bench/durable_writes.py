@@ -15,8 +15,8 @@ found; who they stand beside:
     lance    an append for each group; Lance leaves the syncing to the system, so a power cut can
              take what it acknowledged
 
-Prints rates, time until a row is found, searches of the fresh rows, recovery, and the ratios that
-docs/durability.md states; --json FILE keeps the figures.
+Prints rates, time until a row is found, searches of the fresh rows, recovery, and ratios;
+--json FILE keeps the figures.
 """
 
 from __future__ import annotations
