@@ -47,7 +47,10 @@ Status Table::Impl::NoteDurableBytes() {
   if (manifest_.logs.back().durable_bytes == log_->durable_size()) {
     return Status::Ok();
   }
-  table::Manifest next = manifest_;
+  return PublishNext(manifest_);
+}
+
+Status Table::Impl::PublishNext(table::Manifest next) {
   ++next.number;
   next.logs.back().durable_bytes = log_->durable_size();
   Status published = table::PublishManifest(directory_.get(), next);

@@ -21,7 +21,7 @@ using table::LogRecordType;
 using table::RowSet;
 using table::Version;
 
-/// Fewer bytes are encoded before they are logged: waking a thread costs more.
+/// Fewer bytes are logged and encoded by one thread: waking another costs more.
 constexpr std::size_t kBytesWorthAThread = std::size_t{32} << 10U;
 
 /// Of the puts that are committed together, unless there is one alone: they are copied, and those
@@ -119,8 +119,7 @@ Status Table::Impl::CommitPuts(std::span<Write* const> group) {
       LogWhile(records, {[&] { return Index(*before, writes); },
                          [&] { return AddKeys(before->rows.size(), writes, &*appended); }});
   if (status.ok()) {
-    appended->version->wal_bytes += log_->size() - before->log_bytes;
-    appended->version->log_bytes = log_->size();
+    CountLogged(appended->version.get());
     PublishAppended(*std::move(appended));
   }
   return status;
@@ -146,8 +145,7 @@ Status Table::Impl::CommitDeaths(const std::shared_ptr<const Version>& before,
   auto after = WithDeaths(*before, rows, record.sequence_number);
   Status status = LogWhile({&record, 1}, {});
   if (status.ok()) {
-    after->wal_bytes += log_->size() - before->log_bytes;
-    after->log_bytes = log_->size();
+    CountLogged(after.get());
     const std::scoped_lock lock(keys_mutex_);
     keys_.Remove(*keys);
     Publish(std::move(after));
@@ -182,6 +180,11 @@ Status Table::Impl::LogWhile(std::span<const wal::WalRecord> records,
 Status Table::Impl::SyncLog() {
   ++num_syncs_;
   return log_->Sync();
+}
+
+void Table::Impl::CountLogged(Version* version) const {
+  version->wal_bytes += log_->size() - version->log_bytes;
+  version->log_bytes = log_->size();
 }
 
 void Table::Impl::SyncNow() {

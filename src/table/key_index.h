@@ -45,7 +45,7 @@ class KeyIndex {
   void MakeRoomFor(const Addition& addition);
   /// After MakeRoomFor.
   void Apply(Addition addition) noexcept;
-  /// Those of these keys whose rows these are.
+  /// Forgets these keys; those that are not here are ignored.
   void Remove(const std::vector<Key>& keys) noexcept;
 
   [[nodiscard]] std::size_t size() const { return rows_.size(); }

@@ -151,6 +151,8 @@ class Table::Impl {
   Status LogWhile(std::span<const wal::WalRecord> records,
                   std::initializer_list<std::function<Status()>> bodies);
   Status SyncLog();
+  /// Counts what was logged since the version that this one was made from.
+  void CountLogged(table::Version* version) const;
   /// What the timer does.
   void SyncNow();
   /// Refuses writes from now on. Returns `cause`.
@@ -182,6 +184,8 @@ class Table::Impl {
   Status CloseAlone();
   /// Notes in a manifest how much of the log is durable.
   Status NoteDurableBytes();
+  /// Makes it the newest manifest, with the next number and how much of the log is durable.
+  Status PublishNext(table::Manifest next);
 
   // replay.cc
   Status Replay();

@@ -115,13 +115,10 @@ Status Table::Impl::UseModel(const IvfPqModel& model, std::shared_ptr<IvfPqMemIn
       return Poison(written);
     }
     table::Manifest next = manifest_;
-    ++next.number;
     next.model_fingerprint = model.fingerprint();
-    next.logs.back().durable_bytes = log_->durable_size();
-    if (Status published = table::PublishManifest(directory_.get(), next); !published.ok()) {
+    if (Status published = PublishNext(std::move(next)); !published.ok()) {
       return Poison(published);  // It may be the newest one or not.
     }
-    manifest_ = std::move(next);
     table::RemoveUnnamedFiles(directory_.get(), manifest_);
   }
   Publish(std::move(after));

@@ -5,12 +5,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <numeric>
 #include <unordered_set>
 #include <utility>
 
 #include "base/no_throw.h"
-#include "table/exact_search.h"
 #include "table/filter.h"
 #include "table/log_files.h"
 #include "table/model_store.h"

@@ -13,7 +13,7 @@
 
 namespace forebay::testing {
 
-class SharedDirectory final : public storage::Directory {
+class SharedDirectory : public storage::Directory {
  public:
   explicit SharedDirectory(std::shared_ptr<storage::Directory> behind)
       : behind_(std::move(behind)) {}
