@@ -26,7 +26,7 @@ constexpr std::size_t kVersionBytes = 2;
 /// A header is a line of text; this bounds what a damaged length can make us read.
 constexpr std::size_t kMaxHeaderBytes = std::size_t{1} << 20;
 /// Elements are converted in chunks of about this size.
-constexpr std::size_t kChunkBytes = std::size_t{4} << 20;
+constexpr std::size_t kConvertedBytes = std::size_t{4} << 20;
 
 struct Layout {
   NpyHeader header;
@@ -138,7 +138,7 @@ Status ReadConverted(const fs::path& path, const InputFile& input, const Layout&
   const std::size_t dim = layout.header.shape[1];
   const std::size_t row_bytes = dim * static_cast<std::size_t>(element->byte_width());
   const std::size_t num_rows = std::min<std::size_t>(layout.header.shape[0], max_rows);
-  const std::size_t chunk_rows = std::max<std::size_t>(1, kChunkBytes / row_bytes);
+  const std::size_t chunk_rows = std::max<std::size_t>(1, kConvertedBytes / row_bytes);
   const auto type = arrow::fixed_size_list(element, static_cast<std::int32_t>(dim));
   file.values.reserve(num_rows * dim);
   while (file.num_rows < num_rows) {
