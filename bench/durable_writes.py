@@ -60,9 +60,10 @@ def batch_of(vectors: Floats, first: int) -> pa.RecordBatch:
 
 
 class System(Protocol):
-    """One store of rows in a folder of its own."""
+    """One store of rows in a folder of its own. What it puts is prepared first, untimed."""
 
-    def put(self, vectors: Floats, first: int) -> None: ...
+    def prepare(self, vectors: Floats, first: int) -> Any: ...
+    def put(self, prepared: Any) -> None: ...
     def close(self) -> None: ...
 
 
@@ -77,8 +78,11 @@ class TableSystem:
             folder / "table", schema, vector="vector", primary_key="id", model=model
         )
 
-    def put(self, vectors: Floats, first: int) -> None:
-        self.table.put(batch_of(vectors, first))
+    def prepare(self, vectors: Floats, first: int) -> pa.RecordBatch:
+        return batch_of(vectors, first)
+
+    def put(self, prepared: pa.RecordBatch) -> None:
+        self.table.put(prepared)
 
     def search(self, query: Floats, k: int) -> list[int]:
         found = self.table.search(query, k, nprobes=64)
@@ -96,8 +100,11 @@ class DiskSystem:
         self.bytes_of = bytes_of
         self.payload = np.random.default_rng(1).bytes(bytes_of(max(GROUPS)))
 
-    def put(self, vectors: Floats, first: int) -> None:  # noqa: ARG002
-        os.write(self.file, self.payload[: self.bytes_of(len(vectors))])
+    def prepare(self, vectors: Floats, first: int) -> bytes:  # noqa: ARG002
+        return self.payload[: self.bytes_of(len(vectors))]
+
+    def put(self, prepared: bytes) -> None:
+        os.write(self.file, prepared)
         os.fdatasync(self.file)
 
     def close(self) -> None:
@@ -108,8 +115,11 @@ class IndexSystem:
     def __init__(self, _folder: Path, model: forebay.Model) -> None:
         self.index = forebay.Index(model)
 
-    def put(self, vectors: Floats, first: int) -> None:  # noqa: ARG002
-        self.index.insert(vectors)
+    def prepare(self, vectors: Floats, first: int) -> Floats:  # noqa: ARG002
+        return vectors
+
+    def put(self, prepared: Floats) -> None:
+        self.index.insert(prepared)
 
     def close(self) -> None:
         pass
@@ -126,12 +136,12 @@ class SqliteSystem:
             f"CREATE VIRTUAL TABLE rows USING vec0(id INTEGER PRIMARY KEY, vector FLOAT[{dim}])"
         )
 
-    def put(self, vectors: Floats, first: int) -> None:
+    def prepare(self, vectors: Floats, first: int) -> list[tuple[int, bytes]]:
+        return [(first + i, row.tobytes()) for i, row in enumerate(vectors)]
+
+    def put(self, prepared: list[tuple[int, bytes]]) -> None:
         self.connection.execute("BEGIN")
-        self.connection.executemany(
-            "INSERT INTO rows(id, vector) VALUES (?, ?)",
-            ((first + i, row.tobytes()) for i, row in enumerate(vectors)),
-        )
+        self.connection.executemany("INSERT INTO rows(id, vector) VALUES (?, ?)", prepared)
         self.connection.execute("COMMIT")
 
     def search(self, query: Floats, k: int) -> list[int]:
@@ -151,9 +161,11 @@ class LanceSystem:
         self.path = str(folder / "rows.lance")
         self.dataset = lance.write_dataset(pa.Table.from_batches([empty]), self.path)
 
-    def put(self, vectors: Floats, first: int) -> None:
-        rows = pa.Table.from_batches([batch_of(vectors, first)])
-        self.dataset = lance.write_dataset(rows, self.dataset, mode="append")
+    def prepare(self, vectors: Floats, first: int) -> pa.Table:
+        return pa.Table.from_batches([batch_of(vectors, first)])
+
+    def put(self, prepared: pa.Table) -> None:
+        self.dataset = lance.write_dataset(prepared, self.dataset, mode="append")
 
     def search(self, query: Floats, k: int) -> list[int]:
         nearest = {"column": "vector", "q": query, "k": k}
@@ -185,10 +197,10 @@ def groups(vectors: Floats, size: int, count: int) -> Iterator[tuple[Floats, int
 
 def put_all(system: System, vectors: Floats, size: int, count: int) -> float:
     """Seconds."""
-    prepared = list(groups(vectors, size, count))
+    prepared = [system.prepare(rows, first) for rows, first in groups(vectors, size, count)]
     start = time.perf_counter()
-    for rows, first in prepared:
-        system.put(rows, first)
+    for rows in prepared:
+        system.put(rows)
     return time.perf_counter() - start
 
 
@@ -198,7 +210,7 @@ def log_bytes(model: forebay.Model, folders: Folders) -> Callable[[int], int]:
     for size in GROUPS:
         system = TableSystem(folders.new(), model)
         before = system.table.stats().wal_bytes
-        system.put(np.ones((size, model.dim), np.float32), 0)
+        system.put(system.prepare(np.ones((size, model.dim), np.float32), 0))
         measured[size] = system.table.stats().wal_bytes - before
         system.close()
     return measured.__getitem__
@@ -249,8 +261,9 @@ def measure_fresh(
             hits[name] += len(set(found) & set(nearest[i].tolist()))
     for i, query in enumerate(queries):
         for name, system in systems.items():
+            prepared = system.prepare(query[None], FRESH_ROWS + i)
             start = time.perf_counter()
-            system.put(query[None], FRESH_ROWS + i)
+            system.put(prepared)
             found = system.search(query, 1)
             times[name]["visible"].append(time.perf_counter() - start)
             assert found == [FRESH_ROWS + i], f"{name}: a row that was put is not found"

@@ -111,16 +111,16 @@ Status Table::Impl::CommitPuts(std::span<Write* const> group) {
   if (writes.empty()) {
     return Status::Ok();
   }
-  auto appended = Append(*before, writes);
-  if (!appended.ok()) {
-    return appended.status();
-  }
-  Status status =
+  Appended appended;
+  appended.version = std::make_shared<Version>(*before);
+  appended.version->sequence_number = sequence_number;
+  const Status status =
       LogWhile(records, {[&] { return Index(*before, writes); },
-                         [&] { return AddKeys(before->rows.size(), writes, &*appended); }});
+                         [&] { return AddKeys(before->rows.size(), writes, &appended); },
+                         [&] { return AddRows(writes, &appended.version->rows); }});
   if (status.ok()) {
-    CountLogged(appended->version.get());
-    PublishAppended(*std::move(appended));
+    CountLogged(appended.version.get());
+    PublishAppended(std::move(appended));
   }
   return status;
 }
@@ -167,8 +167,10 @@ Status Table::Impl::LogWhile(std::span<const wal::WalRecord> records,
   const auto run = [&](std::size_t task) {
     statuses[task] = task == 0 ? NoThrow(log) : NoThrow(bodies.begin()[task - 1]);
   };
-  // The longest first: whoever is done with it takes what is left.
-  Workers(num_bytes < kBytesWorthAThread ? 1 : 2).ForEach(statuses.size(), run);
+  // The longest first: whoever is done with it takes what is left. (While one waits for the disk,
+  // the other needs no time to spare.)
+  Workers(options_.sync != SyncPolicy::kAlways && num_bytes < kBytesWorthAThread ? 1 : 2)
+      .ForEach(statuses.size(), run);
   for (const Status& status : statuses) {
     if (!status.ok()) {
       return Poison(status);
@@ -219,21 +221,17 @@ Status Table::Impl::CheckWritable() const {
                        : refusal_;
 }
 
-Result<Table::Impl::Appended> Table::Impl::Append(const Version& before,
-                                                  std::span<Write* const> group) const {
+Status Table::Impl::AddRows(std::span<Write* const> group, table::Rows* rows) const {
   std::vector<std::shared_ptr<arrow::RecordBatch>> batches;
   for (const Write* const write : group) {
     batches.push_back(write->batch);
   }
-  auto rows = before.rows.With(batches, schema_.vector_column());
-  if (!rows.ok()) {
-    return rows.status();
+  auto more = rows->With(batches, schema_.vector_column());
+  if (!more.ok()) {
+    return more.status();
   }
-  Appended appended;
-  appended.version = std::make_shared<Version>(before);
-  appended.version->rows = *std::move(rows);
-  appended.version->sequence_number = group.back()->report.sequence_number;
-  return appended;
+  *rows = *std::move(more);
+  return Status::Ok();
 }
 
 Status Table::Impl::AddKeys(std::uint32_t first_row, std::span<Write* const> group,
@@ -264,6 +262,7 @@ Status Table::Impl::Index(const Version& before, std::span<Write* const> group) 
     row += write->report.num_rows;
   }
   // No reader sees these rows before the version that has them.
+
   return InsertBatches(*before.index, batches, options_.num_threads).status();
 }
 

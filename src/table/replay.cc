@@ -125,19 +125,18 @@ Result<std::size_t> Table::Impl::ReplayPuts(std::span<const LoggedRecord> record
     writes.push_back(*std::move(write));
   }
   const std::shared_ptr<const Version> before = version_;
-  auto appended = Append(*before, group);
-  if (!appended.ok()) {
-    return appended.status();
-  }
-  if (Status status = Index(*before, group); !status.ok()) {
-    return status;
-  }
-  if (Status status = AddKeys(before->rows.size(), group, &*appended); !status.ok()) {
+  Appended appended;
+  appended.version = std::make_shared<Version>(*before);
+  appended.version->sequence_number += group.size();
+  Status status = AddRows(group, &appended.version->rows);
+  status = status.ok() ? Index(*before, group) : status;
+  status = status.ok() ? AddKeys(before->rows.size(), group, &appended) : status;
+  if (!status.ok()) {
     return status;
   }
   recovery_.num_batches += group.size();
   recovery_.num_rows += next_row - before->rows.size();
-  PublishAppended(*std::move(appended));
+  PublishAppended(std::move(appended));
   return group.size();
 }
 

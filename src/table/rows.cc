@@ -88,36 +88,37 @@ Result<Rows> Rows::With(std::span<const std::shared_ptr<arrow::RecordBatch>> bat
 }
 
 Status Rows::Append(std::shared_ptr<arrow::RecordBatch> batch, int vector_column) {
-  std::int64_t num_rows = batch->num_rows();
-  auto num_bytes = SizeOf(*batch);
-  if (!num_bytes.ok()) {
-    return num_bytes.status();
-  }
-  std::size_t first = batches_.size();  // Of those that are joined to it.
-  while (first > 0) {
-    const RowBatch& before = *batches_[first - 1];
-    if (before.batch->num_rows() >= kFullBatch || before.batch->num_rows() > 2 * num_rows ||
-        before.num_bytes + *num_bytes > kFullBytes) {
+  for (;;) {
+    auto num_bytes = SizeOf(*batch);
+    if (!num_bytes.ok()) {
+      return num_bytes.status();
+    }
+    Batches together;
+    std::int64_t num_rows = batch->num_rows();
+    for (auto before = batches_.rbegin(); before != batches_.rend(); ++before) {
+      const std::int64_t rows_before = (*before)->batch->num_rows();
+      if (num_rows >= kFullBatch || rows_before > 2 * batch->num_rows() ||
+          (*before)->num_bytes + *num_bytes > kFullBytes) {
+        break;
+      }
+      num_rows += rows_before;
+      *num_bytes += (*before)->num_bytes;
+      together.push_back((*before)->batch);
+    }
+    if (together.size() + 1 < kJoined) {
       break;
     }
-    num_rows += before.batch->num_rows();
-    *num_bytes += before.num_bytes;
-    --first;
-  }
-  if (first < batches_.size()) {
-    Batches together;
-    for (std::size_t i = first; i < batches_.size(); ++i) {
-      together.push_back(batches_[i]->batch);
-    }
+    std::reverse(together.begin(), together.end());
     together.push_back(batch);
     auto joined = Join(together);
     if (!joined.ok()) {
       return joined.status();
     }
-    if (*joined != nullptr) {
-      batch = *std::move(joined);
-      batches_.resize(first);
+    if (*joined == nullptr) {
+      break;
     }
+    batch = *std::move(joined);
+    batches_.resize(batches_.size() + 1 - together.size());
   }
   auto made = MakeBatch(size(), std::move(batch), vector_column);
   if (!made.ok()) {

@@ -5,9 +5,9 @@
 // Invariants:
 //   1. Batches follow each other without gaps: the first row of one has the ordinal after the last
 //      of the one before.
-//   2. Small batches are put together as they come, so that there are few of them: a batch that is
-//      not the last has kFullBatch rows or kFullBytes, or more than twice the rows of the next. (Or
-//      Arrow could not put the two together: dictionaries with too many words.)
+//   2. Small batches are put together as they come: of batches that are no more than twice as large
+//      as the one that follows them, fewer than kJoined stand together, unless they have kFullBatch
+//      rows or kFullBytes. (Or Arrow cannot put them together: dictionaries with too many words.)
 #pragma once
 
 #include <cstddef>
@@ -41,6 +41,7 @@ struct RowBatch {
 class Rows {
  public:
   static constexpr std::int64_t kFullBatch = 4096;
+  static constexpr std::size_t kJoined = 8;
   static constexpr std::uint64_t kFullBytes = std::uint64_t{4} << 20U;
 
   Rows() = default;
@@ -63,7 +64,7 @@ class Rows {
       std::span<const std::uint32_t> ordinals) const;
 
  private:
-  /// Appends a batch, to which small ones before it are joined.
+  /// Appends a batch; joins it to those before it when there are enough of its size.
   Status Append(std::shared_ptr<arrow::RecordBatch> batch, int vector_column);
   [[nodiscard]] const RowBatch& BatchOf(std::uint32_t ordinal) const;
 

@@ -165,8 +165,8 @@ class Table::Impl {
     std::shared_ptr<table::Version> version;
     table::KeyIndex::Addition keys;
   };
-  /// Puts the rows of a group behind those of `before`.
-  Result<Appended> Append(const table::Version& before, std::span<Write* const> group) const;
+  /// Puts the rows of a group behind those that are there.
+  Status AddRows(std::span<Write* const> group, table::Rows* rows) const;
   /// Finds what those rows replace, and makes room for their keys.
   Status AddKeys(std::uint32_t first_row, std::span<Write* const> group, Appended* appended);
   /// Encodes the rows of a group into the index, if there is one.
