@@ -3,6 +3,7 @@
 // Thread safety: one writer, any number of readers. Insert may run at the same time as every const
 // method; a second Insert at the same time is refused with kFailedPrecondition. Readers take no
 // locks and wait for nobody. Moving or destroying an index while it is in use is an error.
+// An index made by Open is read only.
 //
 // Invariants:
 //   1. A reader sees all of an Insert or nothing of it; what it sees only grows.
@@ -19,6 +20,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -90,7 +92,7 @@ struct PartitionEntries {
   std::vector<std::uint8_t> codes;  ///< [row_positions.size()][code_len], row-major.
 };
 
-/// Bytes allocated, by purpose.
+/// Bytes allocated, by purpose. Those that an opened index stands on are not among them.
 struct MemoryUsage {
   std::size_t codes = 0;          ///< Of the blocks: codes, with the unused lanes.
   std::size_t ordinals = 0;       ///< Of the blocks.
@@ -108,6 +110,27 @@ class IvfPqMemIndex {
   /// An empty index. kInvalidArgument for capacity 0 or a fill_value that makes a bad vector;
   /// kUnsupported when the CPU lacks AVX2 or FMA.
   static Result<IvfPqMemIndex> Create(IvfPqModel model, MemIndexOptions options = {});
+
+  /// A read-only index that stands on bytes which Serialize wrote (docs/format.md), a mapped file
+  /// say: codes, ordinals and positions are used where they lie, and answers are those of the index
+  /// that was written, bit for bit. Insert is refused with kFailedPrecondition.
+  /// `bytes` begin at a multiple of 64 and do not change while the index is there, which holds
+  /// keep_alive until then (nullptr: the caller sees to that). `model`, if given, is the one of the
+  /// index that was written; else the bytes must have it. Of the options on_bad_vectors and
+  /// fill_value count, for re-ranking.
+  /// Whatever the bytes are, an index that opens can be searched: all is checked but the blocks'
+  /// checksum, for which see CheckBlocks, at the cost of a pass over ordinals and vector terms.
+  /// kCorruption says what is truncated or altered; kUnsupported for bytes of a newer version, or
+  /// when the CPU lacks AVX2 or FMA; kInvalidArgument for other alignment, another model, no model
+  /// at all, or options that Create refuses.
+  static Result<IvfPqMemIndex> Open(std::span<const std::byte> bytes,
+                                    std::shared_ptr<const void> keep_alive,
+                                    std::optional<IvfPqModel> model = std::nullopt,
+                                    MemIndexOptions options = {});
+
+  /// Whether the blocks (codes, vector terms and ordinals) are as they were written: a pass over
+  /// all bytes. kCorruption if not, or if the bytes are no index; they may lie anywhere.
+  static Status CheckBlocks(std::span<const std::byte> bytes);
 
   IvfPqMemIndex(IvfPqMemIndex&&) noexcept;
   IvfPqMemIndex& operator=(IvfPqMemIndex&&) noexcept;
@@ -130,11 +153,20 @@ class IvfPqMemIndex {
   [[nodiscard]] Result<SearchResult> Search(VectorView queries,
                                             const SearchOptions& options = {}) const;
 
+  /// The visible rows as bytes for Open, from the first to the last, in pieces of at most 256 KiB
+  /// that `sink` gets one after the other. With with_model the model is among them. Insert may run
+  /// meanwhile: what it adds is left out. The first Status of `sink` that is not OK ends it and is
+  /// returned.
+  [[nodiscard]] Status Serialize(const std::function<Status(std::span<const std::byte>)>& sink,
+                                 bool with_model) const;
+
   /// Visible rows.
   [[nodiscard]] std::size_t size() const;
   [[nodiscard]] bool empty() const { return size() == 0; }
   [[nodiscard]] const IvfPqModel& model() const;
   [[nodiscard]] const MemIndexOptions& options() const;
+  /// Whether it was made by Open.
+  [[nodiscard]] bool read_only() const;
   [[nodiscard]] std::size_t num_partitions() const { return model().ivf().num_partitions(); }
   /// Visible rows of one partition; 0 when there is no such partition.
   [[nodiscard]] std::size_t partition_size(std::size_t partition) const;
@@ -148,7 +180,9 @@ class IvfPqMemIndex {
   [[nodiscard]] std::uint64_t row_position(std::uint32_t ordinal) const;
   [[nodiscard]] MemoryUsage memory_usage() const;
 
-  class Impl;  // For src/ only.
+  class Impl;                                                // For src/ only,
+  [[nodiscard]] Impl& impl() { return *impl_; }              // as
+  [[nodiscard]] const Impl& impl() const { return *impl_; }  // these.
 
  private:
   explicit IvfPqMemIndex(std::unique_ptr<Impl> impl);

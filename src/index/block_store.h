@@ -1,4 +1,5 @@
-// BlockStore: the memory of an index's blocks, which are numbered in the order of allocation.
+// BlockStore: the memory of an index's blocks, which are numbered in the order of allocation: its
+// own, or someone else's where blocks lie one behind the other.
 //
 // Thread safety: one writer (Allocate), any number of readers. A reader asks for blocks only whose
 // number was published to it after their allocation.
@@ -7,13 +8,13 @@
 //   1. Blocks never move and are freed only with the store.
 //   2. Chunk c holds kFirst x 2^c blocks: a fixed directory is enough. Of a chunk, only pages that
 //      were written to cost memory; the rest is reserved address space.
+//   3. Borrowed blocks are chunks, too, which happen to be neighbours: a reader sees no difference.
 #pragma once
 
 #include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <utility>
 
 #include "base/aligned_array.h"
 #include "base/published.h"
@@ -32,22 +33,32 @@ class BlockStore {
     const std::size_t number = num_blocks_.LoadByWriter();
     const std::size_t c = ChunkOf(number);
     if (number == FirstOf(c)) {
-      chunks_[c] = AlignedArray<std::uint8_t>((kFirst << c) * layout_.block_bytes());
+      owned_[c] = AlignedArray<std::uint8_t>((kFirst << c) * layout_.block_bytes());
+      chunks_[c] = owned_[c].data();
     }
     num_blocks_.StoreRelease(number + 1);
     return static_cast<std::uint32_t>(number);
   }
 
+  /// Of an empty store: blocks 0 to num_blocks - 1 are these bytes, which outlive it and which
+  /// nobody writes. Nothing is allocated after that.
+  void Borrow(const std::uint8_t* blocks, std::size_t num_blocks) {
+    for (std::size_t c = 0; FirstOf(c) < num_blocks; ++c) {
+      chunks_[c] = blocks + FirstOf(c) * layout_.block_bytes();
+    }
+  }
+
   [[nodiscard]] const std::uint8_t* block(std::uint32_t number) const {
     const std::size_t c = ChunkOf(number);
-    return chunks_[c].data() + (number - FirstOf(c)) * layout_.block_bytes();
+    return chunks_[c] + (number - FirstOf(c)) * layout_.block_bytes();
   }
   /// For the writer.
   std::uint8_t* block(std::uint32_t number) {
-    return const_cast<std::uint8_t*>(std::as_const(*this).block(number));
+    const std::size_t c = ChunkOf(number);
+    return owned_[c].data() + (number - FirstOf(c)) * layout_.block_bytes();
   }
 
-  /// Any thread.
+  /// Allocated ones. Any thread.
   [[nodiscard]] std::size_t num_blocks() const { return num_blocks_.LoadAcquire(); }
 
  private:
@@ -60,7 +71,8 @@ class BlockStore {
   static std::size_t FirstOf(std::size_t chunk) { return ((std::size_t{1} << chunk) - 1) * kFirst; }
 
   const BlockLayout layout_;
-  std::array<AlignedArray<std::uint8_t>, kMaxChunks> chunks_;
+  std::array<const std::uint8_t*, kMaxChunks> chunks_{};
+  std::array<AlignedArray<std::uint8_t>, kMaxChunks> owned_;  // What chunks_ point to, or nothing.
   Published<std::size_t> num_blocks_{0};
 };
 

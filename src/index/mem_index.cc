@@ -105,6 +105,7 @@ Result<SearchResult> IvfPqMemIndex::Search(VectorView queries, const SearchOptio
 std::size_t IvfPqMemIndex::size() const { return impl_->num_visible.LoadAcquire(); }
 const IvfPqModel& IvfPqMemIndex::model() const { return impl_->model; }
 const MemIndexOptions& IvfPqMemIndex::options() const { return impl_->options; }
+bool IvfPqMemIndex::read_only() const { return impl_->read_only; }
 
 std::size_t IvfPqMemIndex::partition_size(std::size_t partition) const {
   const std::uint32_t snapshot = impl_->num_visible.LoadAcquire();

@@ -1,5 +1,5 @@
 // What an IvfPqMemIndex consists of. Inserting is in insert.cc, searching in search.cc, reading
-// back in mem_index.cc.
+// back in mem_index.cc; into bytes in serialize.cc, and out of them in open.cc.
 //
 // Thread safety: as IvfPqMemIndex. The order of publication is the whole protocol:
 //   writer: rows into the partitions, then each partition's size, then row positions and their
@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -36,6 +37,9 @@ class IvfPqMemIndex::Impl {
 
   const IvfPqModel model;
   const MemIndexOptions options;
+  /// An opened index stands on someone else's bytes, which this keeps where they are.
+  std::shared_ptr<const void> keep_alive;
+  bool read_only = false;
   index::BlockStore blocks;
   std::vector<index::Partition> partitions;
   index::RowPositions row_positions;

@@ -31,6 +31,47 @@ void Partition::Append(const CodeRows& rows) {
   end_.StoreRelease({static_cast<std::uint32_t>(row), rows.ordinals[rows.num_rows - 1]});
 }
 
+void Partition::AppendLanes(const BlockRows& from, std::size_t first_lane, std::size_t num_lanes,
+                            const std::uint32_t* ordinals) {
+  Reserve(num_lanes);
+  const BlockLayout& layout = store_->layout();
+  const BlockList* const list = list_.LoadByWriter();
+  std::size_t row = end_.LoadByWriter().size;
+  for (std::size_t done = 0, n = 0; done < num_lanes; done += n, row += n) {
+    const std::size_t lane = row % simd::kBlockLanes;
+    n = std::min(num_lanes - done, simd::kBlockLanes - lane);
+    std::uint8_t* const block = store_->block(BlockOf(list, row / simd::kBlockLanes));
+    for (std::size_t j = 0; j < layout.code_len() * simd::kBlockLanes; j += simd::kBlockLanes) {
+      std::copy_n(from.codes + j + first_lane + done, n, block + j + lane);
+    }
+    if (layout.has_terms()) {
+      std::copy_n(from.terms + first_lane + done, n,
+                  reinterpret_cast<float*>(block + layout.terms_offset()) + lane);
+    }
+    std::copy_n(ordinals + done, n,
+                reinterpret_cast<std::uint32_t*>(block + layout.ordinals_offset()) + lane);
+  }
+  if (num_lanes > 0) {
+    end_.StoreRelease({static_cast<std::uint32_t>(row), ordinals[num_lanes - 1]});
+  }
+}
+
+void Partition::Adopt(std::uint32_t first_block, std::uint32_t num_rows) {
+  if (num_rows == 0) {
+    return;
+  }
+  const std::uint32_t last = (num_rows - 1) / simd::kBlockLanes;
+  if (last >= kInHead) {
+    list_.StoreRelease(MakeList(last + 1 - kInHead).release());
+  }
+  BlockList* const list = list_.LoadByWriter();
+  for (std::uint32_t b = 0; b <= last; ++b) {
+    (b < kInHead ? head_[b] : list->numbers[b - kInHead]) = first_block + b;
+  }
+  num_blocks_.StoreRelease(last + 1);
+  end_.StoreRelease({num_rows, OrdinalOf(num_rows - 1)});
+}
+
 void Partition::Reserve(std::size_t num_rows) {
   const std::size_t size = end_.LoadByWriter().size + num_rows;
   while (num_blocks_.LoadByWriter() * simd::kBlockLanes < size) {
@@ -50,14 +91,19 @@ void Partition::AddBlock() {
   num_blocks_.StoreRelease(b + 1);
 }
 
+std::unique_ptr<Partition::BlockList> Partition::MakeList(std::size_t size) {
+  auto list = std::make_unique<BlockList>();
+  list->size = size;
+  list->numbers = std::make_unique_for_overwrite<std::uint32_t[]>(size);
+  return list;
+}
+
 Partition::BlockList* Partition::ListWithRoomFor(std::size_t i) {
   BlockList* const list = list_.LoadByWriter();
   if (list != nullptr && i < list->size) {
     return list;
   }
-  auto longer = std::make_unique<BlockList>();
-  longer->size = 2 * i + kFirstInList;
-  longer->numbers = std::make_unique_for_overwrite<std::uint32_t[]>(longer->size);
+  std::unique_ptr<BlockList> longer = MakeList(2 * i + kFirstInList);
   if (list != nullptr) {
     std::copy_n(list->numbers.get(), i, longer->numbers.get());
   }

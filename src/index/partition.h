@@ -1,8 +1,8 @@
 // Partition: the codes of one partition, in blocks that are scanned where they lie.
 //
-// Thread safety: one writer (Reserve, TryAppend, Append), any number of readers (everything
-// const), wait-free. The writer publishes `size` after the rows are written; readers look at rows
-// below a size that they loaded only, so they never read what is being written.
+// Thread safety: one writer (Reserve, TryAppend, Append, AppendLanes), any number of readers
+// (everything const), wait-free. The writer publishes `size` after the rows are written; readers
+// look at rows below a size that they loaded only, so they never read what is being written.
 //
 // Invariants:
 //   1. Row i is lane i % 64 of the partition's block i / 64. Blocks come from a BlockStore, one by
@@ -60,6 +60,15 @@ class alignas(kCacheLine) Partition {
 
   /// Appends; never full. Throws std::bad_alloc, nothing changed, unless Reserve made room.
   void Append(const CodeRows& rows);
+
+  /// Appends num_lanes rows of a block of another partition, from its first_lane on, under these
+  /// ordinals. Codes and terms are copied as they are. Throws std::bad_alloc, nothing changed.
+  void AppendLanes(const BlockRows& from, std::size_t first_lane, std::size_t num_lanes,
+                   const std::uint32_t* ordinals);
+
+  /// Of an empty partition: its rows are those of the blocks from first_block on, which the store
+  /// has borrowed. Nothing is appended after that. Throws std::bad_alloc.
+  void Adopt(std::uint32_t first_block, std::uint32_t num_rows);
 
   /// Allocates what `num_rows` more rows need. Throws std::bad_alloc.
   void Reserve(std::size_t num_rows);
@@ -122,6 +131,7 @@ class alignas(kCacheLine) Partition {
   [[nodiscard]] std::uint32_t BlockOf(const BlockList* list, std::size_t b) const {
     return b < kInHead ? head_[b] : list->numbers[b - kInHead];
   }
+  static std::unique_ptr<BlockList> MakeList(std::size_t size);
   void AddBlock();
   /// The list, or a longer one in its place, if it ends before i.
   BlockList* ListWithRoomFor(std::size_t i);

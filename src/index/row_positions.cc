@@ -53,6 +53,28 @@ void RowPositions::Append(std::uint32_t first_ordinal, std::span<const std::uint
   num_runs_.StoreRelease(num_runs);
 }
 
+void RowPositions::Borrow(std::span<const Run> runs, std::uint32_t array_from,
+                          std::span<const std::uint64_t> array) {
+  runs_.Borrow(runs.data(), runs.size());
+  array_.Borrow(array.data(), array.size());
+  num_runs_.StoreRelease(runs.size());
+  array_from_.StoreRelease(array.empty() ? kNever : array_from);
+}
+
+RowPositions::Extent RowPositions::ExtentAt(std::uint32_t snapshot) const {
+  std::size_t low = 0;  // Runs before it begin below the snapshot, those from `high` on do not.
+  std::size_t high = num_runs_.LoadAcquire();
+  while (low < high) {
+    const std::size_t middle = low + (high - low) / 2;
+    if (runs_[middle].first_ordinal < snapshot) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return {low, std::min(array_from_.LoadAcquire(), snapshot)};
+}
+
 void RowPositions::Reader::FindRun(std::uint32_t ordinal) {
   std::size_t low = 0;  // runs_[low] starts at or before the ordinal, runs_[high] after it.
   std::size_t high = num_runs_;

@@ -21,18 +21,36 @@
 namespace forebay::index {
 
 class RowPositions {
+ public:
+  /// As index files have it.
   struct Run {
-    std::uint64_t position;
-    std::uint32_t first_ordinal;
+    std::uint64_t position = 0;
+    std::uint32_t first_ordinal = 0;
+    std::uint32_t unused = 0;
   };
 
- public:
+  /// What of the positions counts for the ordinals below a snapshot.
+  struct Extent {
+    std::size_t num_runs = 0;
+    std::uint32_t array_from = 0;  ///< At most the snapshot; array_[0] is this ordinal's position.
+  };
+
   /// Makes room for any `num_rows` positions from `first_ordinal` on, and decides whether they
   /// will be runs. Throws std::bad_alloc, nothing changed for readers.
   void Reserve(std::uint32_t first_ordinal, std::span<const std::uint64_t> positions);
 
   /// Adds what Reserve made room for. Readers see it with the next snapshot.
   void Append(std::uint32_t first_ordinal, std::span<const std::uint64_t> positions);
+
+  /// Of an empty one: these are the positions, `array` from array_from on; they outlive it and
+  /// nobody writes them. Nothing is added after that.
+  void Borrow(std::span<const Run> runs, std::uint32_t array_from,
+              std::span<const std::uint64_t> array);
+
+  [[nodiscard]] Extent ExtentAt(std::uint32_t snapshot) const;
+  /// Of an extent's runs and array.
+  [[nodiscard]] Run run(std::size_t i) const { return runs_[i]; }
+  [[nodiscard]] std::uint64_t array(std::size_t i) const { return array_[i]; }
 
   [[nodiscard]] std::size_t allocated_bytes() const {
     return runs_.allocated_bytes() + array_.allocated_bytes();
@@ -105,7 +123,7 @@ class RowPositions {
     const RowPositions& positions_;
     std::size_t num_runs_;
     std::uint32_t array_from_;
-    Run run_{0, 0};
+    Run run_;
     std::uint32_t run_length_ = 0;
   };
 
