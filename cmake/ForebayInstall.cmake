@@ -8,7 +8,8 @@ install(EXPORT forebay-core-targets NAMESPACE forebay:: DESTINATION ${package_di
 if(FOREBAY_WITH_ARROW)
   install(TARGETS forebay EXPORT forebay-forebay-targets FILE_SET HEADERS)
   install(EXPORT forebay-forebay-targets NAMESPACE forebay:: DESTINATION ${package_dir})
-  install(FILES cmake/FindArrowCpp.cmake cmake/FindPyArrowCpp.cmake DESTINATION ${package_dir})
+  install(FILES cmake/FindArrowCpp.cmake cmake/FindPyArrowCpp.cmake cmake/FindRoaring.cmake
+    DESTINATION ${package_dir})
   # The compiled code is bound to this major version of Arrow's libraries.
   string(REGEX MATCH "^[0-9]+" FOREBAY_ARROW_MAJOR "${ArrowCpp_VERSION}")
 endif()

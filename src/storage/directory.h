@@ -1,7 +1,8 @@
 // Directory: the few file operations that a table's durability needs, all of them in one directory.
 // PosixDirectory does them; tests have a twin that fails and crashes where they want.
 //
-// Thread safety: a Directory may be used from any thread; an AppendFile from one at a time.
+// Thread safety: a Directory may be used from any thread; an AppendFile from one at a time. A
+// Mapping never changes.
 //
 // Invariants:
 //   1. After a crash a file has the bytes of its last Sync, and any part of what was appended
@@ -39,6 +40,20 @@ class AppendFile {
   virtual Status Sync() = 0;
 };
 
+/// The bytes of a file, read only, for as long as this lives, even when the name is removed
+/// meanwhile. The file must not be cut or written to by others: reading what was cut off ends the
+/// process (SIGBUS).
+class Mapping {
+ public:
+  Mapping() = default;
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+  virtual ~Mapping() = default;
+
+  /// Begins at a multiple of 64 bytes.
+  [[nodiscard]] virtual std::span<const std::byte> bytes() const = 0;
+};
+
 /// The right to write to a directory, held until this is destroyed, or the process and the children
 /// that it forked meanwhile end.
 class DirectoryLock {
@@ -60,6 +75,9 @@ class Directory {
   /// All names, those of folders too, in ascending order.
   [[nodiscard]] virtual Result<std::vector<std::string>> List() const = 0;
   [[nodiscard]] virtual Result<std::vector<std::byte>> Read(const std::string& name) const = 0;
+  /// The bytes that the file has now, without copying them where that is possible.
+  [[nodiscard]] virtual Result<std::shared_ptr<const Mapping>> Map(
+      const std::string& name) const = 0;
   /// A new, empty file.
   virtual Result<std::unique_ptr<AppendFile>> Create(const std::string& name) = 0;
   /// Gives the file `from` the name `to` besides; all or nothing.

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -35,6 +36,27 @@ class PosixAppendFile final : public AppendFile {
  private:
   const fs::path path_;
   const Descriptor descriptor_;
+};
+
+class PosixMapping final : public Mapping {
+ public:
+  /// Of an empty file there is nothing to map: nullptr and 0.
+  PosixMapping(void* begin, std::size_t size) : begin_(begin), size_(size) {}
+  PosixMapping(const PosixMapping&) = delete;
+  PosixMapping& operator=(const PosixMapping&) = delete;
+  ~PosixMapping() override {
+    if (size_ != 0) {
+      ::munmap(begin_, size_);
+    }
+  }
+
+  [[nodiscard]] std::span<const std::byte> bytes() const override {
+    return {static_cast<const std::byte*>(begin_), size_};
+  }
+
+ private:
+  void* const begin_;
+  const std::size_t size_;
 };
 
 /// flock: it also keeps two openings of one process apart, and ends with the process.
@@ -115,6 +137,27 @@ Result<std::vector<std::string>> PosixDirectory::List() const {
 
 Result<std::vector<std::byte>> PosixDirectory::Read(const std::string& name) const {
   return ReadAll(OpenAt(descriptor_.get(), name, O_RDONLY), path_ / name);
+}
+
+Result<std::shared_ptr<const Mapping>> PosixDirectory::Map(const std::string& name) const {
+  const Descriptor file = OpenAt(descriptor_.get(), name, O_RDONLY);
+  struct stat info = {};
+  if (!file.is_open() || ::fstat(file.get(), &info) != 0) {
+    return SystemError("open", path_ / name, errno);
+  }
+  if (!S_ISREG(info.st_mode)) {
+    return SystemError("map, as no file of bytes,", path_ / name,
+                       S_ISDIR(info.st_mode) ? EISDIR : EINVAL);
+  }
+  const auto size = static_cast<std::size_t>(info.st_size);
+  if (size == 0) {
+    return std::make_shared<const PosixMapping>(nullptr, 0);
+  }
+  void* const begin = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.get(), 0);
+  if (begin == MAP_FAILED) {
+    return SystemError("map", path_ / name, errno);
+  }
+  return std::make_shared<const PosixMapping>(begin, size);
 }
 
 Result<std::unique_ptr<AppendFile>> PosixDirectory::Create(const std::string& name) {

@@ -27,6 +27,7 @@ class PosixDirectory final : public Directory {
 
   [[nodiscard]] Result<std::vector<std::string>> List() const override;
   [[nodiscard]] Result<std::vector<std::byte>> Read(const std::string& name) const override;
+  [[nodiscard]] Result<std::shared_ptr<const Mapping>> Map(const std::string& name) const override;
   Result<std::unique_ptr<AppendFile>> Create(const std::string& name) override;
   Status Link(const std::string& from, const std::string& to) override;
   Status Remove(const std::string& name) override;

@@ -6,6 +6,8 @@
 #include <system_error>
 #include <utility>
 
+#include "base/aligned_array.h"
+
 namespace forebay {
 namespace {
 
@@ -33,6 +35,20 @@ class FaultyDirectory::File final : public storage::AppendFile {
  private:
   FaultyDirectory& directory_;
   std::shared_ptr<Inode> inode_;
+};
+
+class FaultyDirectory::Copy final : public storage::Mapping {
+ public:
+  explicit Copy(std::span<const std::byte> bytes) : bytes_(bytes.size()) {
+    std::copy(bytes.begin(), bytes.end(), bytes_.data());
+  }
+
+  [[nodiscard]] std::span<const std::byte> bytes() const override {
+    return {bytes_.data(), bytes_.size()};
+  }
+
+ private:
+  AlignedArray<std::byte> bytes_;
 };
 
 class FaultyDirectory::HeldLock final : public storage::DirectoryLock {
@@ -120,6 +136,15 @@ Result<std::vector<std::byte>> FaultyDirectory::Read(const std::string& name) co
     return inode.status();
   }
   return (*inode)->bytes;
+}
+
+Result<std::shared_ptr<const storage::Mapping>> FaultyDirectory::Map(
+    const std::string& name) const {
+  auto bytes = Read(name);
+  if (!bytes.ok()) {
+    return bytes.status();
+  }
+  return std::make_shared<const Copy>(*bytes);
 }
 
 Result<std::unique_ptr<storage::AppendFile>> FaultyDirectory::Create(const std::string& name) {

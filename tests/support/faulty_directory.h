@@ -58,6 +58,9 @@ class FaultyDirectory final : public storage::Directory {
 
   [[nodiscard]] Result<std::vector<std::string>> List() const override;
   [[nodiscard]] Result<std::vector<std::byte>> Read(const std::string& name) const override;
+  /// A copy of the bytes.
+  [[nodiscard]] Result<std::shared_ptr<const storage::Mapping>> Map(
+      const std::string& name) const override;
   Result<std::unique_ptr<storage::AppendFile>> Create(const std::string& name) override;
   Status Link(const std::string& from, const std::string& to) override;
   Status Remove(const std::string& name) override;
@@ -69,6 +72,7 @@ class FaultyDirectory final : public storage::Directory {
  private:
   class File;
   class HeldLock;
+  class Copy;
 
   struct Inode {
     std::vector<std::byte> bytes;

@@ -22,6 +22,10 @@ class SharedDirectory : public storage::Directory {
   [[nodiscard]] Result<std::vector<std::byte>> Read(const std::string& name) const override {
     return behind_->Read(name);
   }
+  [[nodiscard]] Result<std::shared_ptr<const storage::Mapping>> Map(
+      const std::string& name) const override {
+    return behind_->Map(name);
+  }
   Result<std::unique_ptr<storage::AppendFile>> Create(const std::string& name) override {
     return behind_->Create(name);
   }
