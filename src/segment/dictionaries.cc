@@ -204,8 +204,10 @@ arrow::Status ColumnDictionaries::Merged::Add(const DataPtr& dictionary,
     return arrow::Status::OK();
   }
   const auto array = arrow::MakeArray(dictionary);
-  arrow::Status added = Unify(*array);
-  // Arrow unifies neither values that have parts, nor nulls among them.
+  // Arrow unifies neither nulls among the values, nor values that have parts.
+  const bool has_nulls =
+      array->null_count() > 0 || (values != nullptr && values->GetNullCount() > 0);
+  arrow::Status added = has_nulls ? Append(*array) : Unify(*array);
   added = added.IsNotImplemented() ? Append(*array) : added;
   ARROW_RETURN_NOT_OK(added);
   if (values->length - 1 > GreatestIndex(index_type)) {

@@ -9,6 +9,7 @@
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -53,6 +54,47 @@ class Sink final : public arrow::io::OutputStream {
   bool closed_ = false;
 };
 
+/// Makes the metadata of messages so long that the buffers after them begin at a multiple of
+/// kAlignment in the file. (Arrow's own writer, told to align, pads a file's messages to multiples
+/// of it, but the first of them begins at 8.)
+class AligningWriter final : public arrow::ipc::internal::IpcPayloadWriter {
+ public:
+  AligningWriter(std::unique_ptr<IpcPayloadWriter> behind, const Sink* sink)
+      : behind_(std::move(behind)), sink_(*sink) {}
+
+  arrow::Status Start() override { return behind_->Start(); }
+  arrow::Status WritePayload(const arrow::ipc::IpcPayload& payload) override {
+    ARROW_ASSIGN_OR_RAISE(const std::int64_t begin, sink_.Tell());
+    const std::int64_t end = begin + kMessagePrefixBytes + payload.metadata->size();
+    const std::int64_t missing = (kAlignment - end % kAlignment) % kAlignment;
+    ARROW_ASSIGN_OR_RAISE(const std::shared_ptr<arrow::Buffer> padding,
+                          arrow::AllocateBuffer(missing));
+    std::fill_n(padding->mutable_data(), missing, std::uint8_t{0});
+    arrow::ipc::IpcPayload padded = payload;
+    ARROW_ASSIGN_OR_RAISE(padded.metadata, arrow::ConcatenateBuffers({payload.metadata, padding}));
+    return behind_->WritePayload(padded);
+  }
+  arrow::Status Close() override { return behind_->Close(); }
+
+ private:
+  /// A continuation marker and the metadata's length.
+  static constexpr std::int64_t kMessagePrefixBytes = 8;
+
+  const std::unique_ptr<IpcPayloadWriter> behind_;
+  const Sink& sink_;
+};
+
+arrow::Result<std::unique_ptr<arrow::ipc::RecordBatchWriter>> MakeWriter(
+    const std::shared_ptr<arrow::Schema>& schema, Sink* sink) {
+  auto options = arrow::ipc::IpcWriteOptions::Defaults();
+  options.emit_dictionary_deltas = true;
+  options.use_threads = false;
+  ARROW_ASSIGN_OR_RAISE(auto file_writer,
+                        arrow::ipc::internal::MakePayloadFileWriter(sink, schema, options));
+  return arrow::ipc::internal::OpenRecordBatchWriter(
+      std::make_unique<AligningWriter>(std::move(file_writer), sink), schema, options);
+}
+
 arrow::Status WriteCut(bool at_end, BatchCutter* cutter, arrow::ipc::RecordBatchWriter* writer) {
   while (true) {
     ARROW_ASSIGN_OR_RAISE(const auto batch, cutter->Next(at_end));
@@ -66,12 +108,8 @@ arrow::Status WriteCut(bool at_end, BatchCutter* cutter, arrow::ipc::RecordBatch
 /// What did not fail in Arrow is in `failed`.
 arrow::Status WriteAll(const std::shared_ptr<arrow::Schema>& schema, const NextBatch& next,
                        SegmentWriter* file, Status* failed) {
-  auto options = arrow::ipc::IpcWriteOptions::Defaults();
-  options.alignment = kAlignment;
-  options.emit_dictionary_deltas = true;
-  options.use_threads = false;
   Sink sink(file, failed);
-  ARROW_ASSIGN_OR_RAISE(const auto writer, arrow::ipc::MakeFileWriter(&sink, schema, options));
+  ARROW_ASSIGN_OR_RAISE(const auto writer, MakeWriter(schema, &sink));
   BatchCutter cutter(schema);
   while (true) {
     auto batch = next();
@@ -86,6 +124,11 @@ arrow::Status WriteAll(const std::shared_ptr<arrow::Schema>& schema, const NextB
     ARROW_RETURN_NOT_OK(WriteCut(/*at_end=*/false, &cutter, writer.get()));
   }
   ARROW_RETURN_NOT_OK(WriteCut(/*at_end=*/true, &cutter, writer.get()));
+  if (writer->stats().num_replaced_dictionaries > 0) {
+    return arrow::Status::Invalid(
+        "a dictionary whose values have a dictionary differs between rows: a file can have only "
+        "one; put it without one of the two");
+  }
   return writer->Close();
 }
 

@@ -5,9 +5,10 @@
 // Invariants:
 //   1. All batches but the last have the same number of rows: kBatchRows, or a smaller power of two
 //      where rows are wide; the last has no more.
-//   2. Buffers are not compressed and begin at multiples of 64 bytes, so a batch that was read uses
-//      the mapping's memory, and keeps the mapping. (Dictionaries that grew are put together, in
-//      memory of their own.)
+//   2. Buffers are not compressed and begin at multiples of 8 bytes, the first of a batch at one of
+//      64, so a batch that was read uses the mapping's memory, and keeps the mapping. (Dictionaries
+//      that grew are put together, in memory of their own.) In full batches, columns of fixed-width
+//      values are multiples of 64 bytes, too: vectors with no others before them begin at one.
 #pragma once
 
 #include <cstdint>

@@ -2,23 +2,31 @@
 #include <arrow/array/array_base.h>
 #include <arrow/array/array_dict.h>
 #include <arrow/array/array_nested.h>
+#include <arrow/array/array_run_end.h>
 #include <arrow/array/concatenate.h>
 #include <arrow/array/util.h>
 #include <arrow/buffer.h>
 #include <arrow/chunked_array.h>
+#include <arrow/compare.h>
+#include <arrow/compute/api_vector.h>
 #include <arrow/compute/cast.h>
 #include <arrow/extension/uuid.h>
+#include <arrow/extension_type.h>
 #include <arrow/json/from_string.h>
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <ostream>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -83,11 +91,20 @@ arrow::ArrayVector ColumnOf(const std::vector<BatchPtr>& batches) {
   return arrays;
 }
 
+/// Its values, each in its row.
+ArrayPtr Decoded(const ArrayPtr& array, const TypePtr& plain) {
+  if (array->type_id() != arrow::Type::DICTIONARY) {
+    return arrow::compute::Cast(*array, plain).ValueOrDie();
+  }
+  const auto& words = static_cast<const arrow::DictionaryArray&>(*array);
+  return arrow::compute::Take(*words.dictionary(), *words.indices()).ValueOrDie();
+}
+
 /// Dictionaries differ: what is compared is of the type `plain`, if there is one.
 std::shared_ptr<arrow::ChunkedArray> Plain(const arrow::ArrayVector& arrays, const TypePtr& plain) {
   arrow::ArrayVector decoded;
   for (const ArrayPtr& array : arrays) {
-    decoded.push_back(plain == nullptr ? array : arrow::compute::Cast(*array, plain).ValueOrDie());
+    decoded.push_back(plain == nullptr ? array : Decoded(array, plain));
   }
   return std::make_shared<arrow::ChunkedArray>(decoded);
 }
@@ -218,6 +235,224 @@ TEST_P(SegmentRowsTest, DamageIsToldAndNeverCrashes) {
 
 INSTANTIATE_TEST_SUITE_P(Types, SegmentRowsTest, ::testing::ValuesIn(Columns()),
                          [](const auto& column) { return column.param.name; });
+
+/// So many rows of lists of `dim` numbers.
+ArrayPtr Vectors(std::int64_t count, std::int32_t dim) {
+  std::vector<float> numbers(static_cast<std::size_t>(count * dim));
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    numbers[i] = static_cast<float>(i);
+  }
+  const auto elements = arrow::MakeArray(arrow::ArrayData::Make(
+      arrow::float32(), count * dim, {nullptr, arrow::Buffer::FromVector(std::move(numbers))}));
+  return arrow::FixedSizeListArray::FromArrays(elements, dim).ValueOrDie();
+}
+
+void ExpectIsMapped(const arrow::ArrayData& data, std::span<const std::byte> bytes) {
+  for (const auto& buffer : data.buffers) {
+    if (buffer != nullptr && buffer->size() > 0) {
+      const auto* const begin = reinterpret_cast<const std::byte*>(buffer->data());
+      EXPECT_GE(begin, bytes.data());
+      EXPECT_LE(begin + buffer->size(), bytes.data() + bytes.size());
+      EXPECT_EQ(buffer->address() % 8, 0U);
+    }
+  }
+  for (const auto& child : data.child_data) {
+    ExpectIsMapped(*child, bytes);
+  }
+}
+
+void ExpectAreMapped(const std::vector<BatchPtr>& batches, std::span<const std::byte> bytes) {
+  for (const BatchPtr& batch : batches) {
+    for (int i = 0; i < batch->num_columns(); ++i) {
+      ExpectIsMapped(*batch->column_data(i), bytes);
+    }
+  }
+}
+
+TEST_P(SegmentRowsTest, AreUsedWhereTheyAreMapped) {
+  FaultyDirectory directory;
+  const auto arrays = RowsInParts(GetParam(), {100, 5001});
+  ASSERT_THAT(Write(&directory, arrays), Succeeds());
+  const auto mapping = Value(directory.Map("rows"));
+  const auto read = Value(ReadRows(mapping, *SchemaOf(GetParam().type), true));
+  ExpectAreMapped(read, mapping->bytes());
+}
+
+TEST(SegmentRowsFileTest, VectorsAreUsedWhereTheyAreMapped) {
+  std::string path = (std::filesystem::temp_directory_path() / "forebay-rows-test-XXXXXX").string();
+  ASSERT_NE(::mkdtemp(path.data()), nullptr);
+  const ArrayPtr vectors = Vectors(5000, 3);
+  std::vector<BatchPtr> read;
+  {
+    const auto directory = Value(storage::PosixDirectory::Open(path));
+    const FileSum sum = Value(Write(directory.get(), {vectors}));
+    const auto mapping = Value(OpenSegmentFile(*directory, sum, /*verify=*/true));
+    read = Value(ReadRows(mapping, *SchemaOf(vectors->type()), /*validate_in_full=*/true));
+    ExpectAreMapped(read, mapping->bytes());
+    for (const BatchPtr& batch : read) {
+      EXPECT_EQ(batch->column_data(0)->child_data[0]->buffers[1]->address() % 64, 0U);
+    }
+  }
+  std::filesystem::remove_all(path);
+  ExpectSame(read, {vectors});  // The batches keep the mapping.
+}
+
+TEST(SegmentRowsFileTest, WideRowsAreInSmallerBatches) {
+  const ArrayPtr vectors = Vectors(5000, 768);
+  const std::vector<BatchPtr> read = WrittenAndRead({vectors->Slice(0, 10), vectors->Slice(10)});
+  ASSERT_EQ(read.size(), 5U);
+  for (std::size_t i = 0; i + 1 < read.size(); ++i) {
+    EXPECT_EQ(read[i]->num_rows(), 1024);
+  }
+  ExpectSame(read, {vectors});
+}
+
+TEST(SegmentRowsFileTest, NoRows) {
+  EXPECT_TRUE(WrittenAndRead({Vectors(5, 2)->Slice(0, 0)}).empty());
+  FaultyDirectory directory;
+  const SchemaPtr schema = arrow::schema({arrow::field("x", arrow::int8())});
+  EXPECT_THAT(WriteRows(&directory, "rows", schema, Each({})), Succeeds());
+  EXPECT_TRUE(Value(ReadRows(Value(directory.Map("rows")), *schema, true)).empty());
+}
+
+TEST(SegmentRowsFileTest, SlicesOfViewsTakeTheirOwnTextOnly) {
+  const Column views = {"views", arrow::list(arrow::utf8_view()),
+                        [](int i) { return "[" + Quoted(i) + ", " + Quoted(i + 1) + "]"; }};
+  const ArrayPtr array = Rows(views, 0, 20'000);
+  FaultyDirectory directory;
+  const FileSum sum = Value(Write(&directory, {array}));
+  EXPECT_LT(sum.num_bytes, 20'000U * 100);
+}
+
+TEST(SegmentRowsFileTest, ExtensionTypes) {
+  const TypePtr uuid = arrow::extension::uuid();
+  const auto storage =
+      arrow::json::ArrayFromJSONString(arrow::fixed_size_binary(16),
+                                       R"(["0123456789abcdef", null, "0123456789abcdeg"])")
+          .ValueOrDie();
+  const ArrayPtr array = arrow::ExtensionType::WrapArray(uuid, storage);
+  const auto read = WrittenAndRead({array, array});
+  EXPECT_TRUE(read.front()->column(0)->type()->Equals(*uuid));
+  ExpectSame(read, {array, array});
+}
+
+TEST(SegmentRowsFileTest, RunsOfEqualValues) {
+  const auto ends = arrow::json::ArrayFromJSONString(arrow::int32(), "[2, 5, 9]").ValueOrDie();
+  const auto values =
+      arrow::json::ArrayFromJSONString(arrow::utf8(), R"(["a", null, "b"])").ValueOrDie();
+  const ArrayPtr array = arrow::RunEndEncodedArray::Make(9, ends, values).ValueOrDie();
+  const std::vector<ArrayPtr> parts = {array->Slice(1, 3), array, array->Slice(4)};
+  const auto read = WrittenAndRead(parts);
+  const auto joined = arrow::Concatenate(parts).ValueOrDie();
+  ASSERT_EQ(read.size(), 1U);
+  EXPECT_TRUE(read.front()->column(0)->Equals(*joined));
+}
+
+ArrayPtr Words(const TypePtr& index, const TypePtr& value, const std::string& indices,
+               const std::string& words) {
+  return arrow::json::DictArrayFromJSONString(arrow::dictionary(index, value), indices, words)
+      .ValueOrDie();
+}
+
+TEST(SegmentRowsFileTest, DictionariesGrow) {
+  const TypePtr text = arrow::utf8();
+  std::vector<ArrayPtr> arrays = {
+      Words(arrow::int16(), text, "[]", "[]"),
+      Words(arrow::int16(), text, "[0, null, 1]", R"(["b", "a"])"),
+      Words(arrow::int16(), text, "[0, 1, 2]", R"(["a", "c", "b"])"),
+  };
+  for (int i = 0; i < 5000; ++i) {  // Over the ends of batches.
+    arrays.push_back(
+        Words(arrow::int16(), text, "[1, 0]", R"(["a", "w)" + std::to_string(i) + "\"]"));
+  }
+  const auto read = WrittenAndRead(arrays);
+  EXPECT_EQ(read.size(), 3U);
+  ExpectSame(read, arrays, text);
+}
+
+TEST(SegmentRowsFileTest, DictionariesThatArrowDoesNotUnify) {
+  const TypePtr pair = arrow::struct_({arrow::field("a", arrow::int32())});
+  std::vector<ArrayPtr> arrays;
+  for (int i = 0; i < 5; ++i) {
+    const std::string n = std::to_string(i / 2);
+    const std::string words = R"([{"a": 1}, {"a": )" + n + "}]";
+    arrays.push_back(arrow::DictionaryArray::FromArrays(
+                         arrow::dictionary(arrow::uint8(), pair),
+                         arrow::json::ArrayFromJSONString(arrow::uint8(), "[0, 1, 1]").ValueOrDie(),
+                         arrow::json::ArrayFromJSONString(pair, words).ValueOrDie())
+                         .ValueOrDie());
+  }
+  ExpectSame(WrittenAndRead(arrays), arrays, pair);
+  arrays = {Words(arrow::int8(), arrow::utf8(), "[0, 1]", R"(["b", null])"),
+            Words(arrow::int8(), arrow::utf8(), "[0, 1]", R"([null, "c"])"),
+            Words(arrow::int8(), arrow::utf8(), "[0, 1]", R"(["c", "b"])")};
+  ExpectSame(WrittenAndRead(arrays), arrays, arrow::utf8());
+}
+
+TEST(SegmentRowsFileTest, DictionariesOfNaN) {
+  std::vector<ArrayPtr> arrays;
+  for (int i = 0; i < 2000; ++i) {
+    arrays.push_back(Words(arrow::int32(), arrow::float64(), "[0, 1, 1, 0]",
+                           "[NaN, " + std::to_string(i) + ".5]"));
+  }
+  ExpectSame(WrittenAndRead(arrays), arrays, arrow::float64());
+}
+
+TEST(SegmentRowsFileTest, DictionariesWithTooManyValues) {
+  std::vector<ArrayPtr> arrays;
+  for (int i = 0; i < 129; ++i) {
+    arrays.push_back(Words(arrow::int8(), arrow::utf8(), "[0]", "[\"" + std::to_string(i) + "\"]"));
+  }
+  FaultyDirectory directory;
+  EXPECT_THAT(Write(&directory, arrays), IsInvalid("wider type of index"));
+  arrays.pop_back();
+  ExpectSame(WrittenAndRead(arrays), arrays, arrow::utf8());
+}
+
+TEST(SegmentRowsFileTest, OtherSchemas) {
+  FaultyDirectory directory;
+  const ArrayPtr vectors = Vectors(5, 2);
+  const SchemaPtr other = SchemaOf(arrow::int8());
+  EXPECT_THAT(WriteRows(&directory, "rows", other, Each(AsBatches({vectors}))),
+              IsInvalid("expected rows of the schema"));
+  ASSERT_THAT(directory.Remove("rows"), Succeeds());
+  ASSERT_THAT(Write(&directory, {vectors}), Succeeds());
+  EXPECT_THAT(ReadRows(Value(directory.Map("rows")), *other, false),
+              FailsWith(StatusCode::kCorruption, "expected the schema"));
+}
+
+TEST(SegmentRowsFileTest, ValuesThatAreNone) {
+  const Column column = {"text", arrow::utf8(), Quoted};
+  FaultyDirectory directory;
+  ASSERT_THAT(Write(&directory, {Rows(column, 0, 3)}), Succeeds());
+  FileBytes bytes = Value(directory.Read("rows"));
+  const std::string text = "some text, number 0";
+  const auto found = std::search(bytes.begin(), bytes.end(), std::as_bytes(std::span(text)).begin(),
+                                 std::as_bytes(std::span(text)).end());
+  ASSERT_NE(found, bytes.end());
+  *found = std::byte{0xFF};  // No UTF-8.
+  const SchemaPtr schema = SchemaOf(column.type);
+  EXPECT_THAT(ReadRows(Mapped(bytes), *schema, /*validate_in_full=*/false), Succeeds());
+  EXPECT_THAT(ReadRows(Mapped(bytes), *schema, /*validate_in_full=*/true),
+              FailsWith(StatusCode::kCorruption, "UTF8"));
+}
+
+TEST(SegmentRowsFileTest, FaultsAreTold) {
+  const ArrayPtr vectors = Vectors(5000, 200);  // More than is held back.
+  testing::ExpectFaultsAreTold(
+      [&](storage::Directory* directory) { return Write(directory, {vectors}); });
+}
+
+TEST(SegmentRowsFileTest, AFailureToGetRowsIsHandedOn) {
+  FaultyDirectory directory;
+  const auto failing = [i = 0]() mutable -> Result<BatchPtr> {
+    return ++i == 1 ? Result<BatchPtr>(AsBatches({Vectors(5, 2)})[0])
+                    : Result<BatchPtr>(Status::IoError("no more", EIO));
+  };
+  const auto written = WriteRows(&directory, "rows", SchemaOf(Vectors(1, 2)->type()), failing);
+  EXPECT_THAT(written, FailsWith(StatusCode::kIoError, "no more"));
+  EXPECT_EQ(written.status().os_error(), EIO);
+}
 
 }  // namespace
 }  // namespace forebay
