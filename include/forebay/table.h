@@ -67,9 +67,18 @@ struct TableOptions {
   bool read_only = false;  ///< What is there now; needs no lock, and changes nothing.
   SyncPolicy sync = SyncPolicy::kAlways;
   std::chrono::milliseconds sync_interval{100};  ///< With kInterval; at least 1.
-  /// A batch that would take the MemTable beyond either is refused with kCapacityExceeded.
+  /// A batch that would take the MemTable beyond either waits until it has been flushed; one that
+  /// has more by itself is refused with kCapacityExceeded.
   std::size_t max_memtable_rows = 4'000'000;
   std::size_t max_memtable_bytes = std::size_t{4} << 30U;
+  /// Generations of about the same size are merged in the background when there are so many; 0:
+  /// never, but by Merge.
+  std::size_t merge_fan_in = 8;
+  /// The background merges nothing whose files have more bytes together, so that merging takes no
+  /// more disk than that, and writes no more than so many bytes of vectors a second (0: as fast as
+  /// it can).
+  std::uint64_t max_merge_bytes = std::uint64_t{256} << 30U;
+  std::uint64_t merge_bytes_per_second = 0;
   OnBadVectors on_bad_vectors = OnBadVectors::kError;
   /// With kFill: such rows are stored with a vector of this value in every dimension.
   float fill_value = 0.0F;
@@ -109,7 +118,7 @@ struct TableSearchOptions {
 
 /// What a search did in one source of rows.
 struct SourceStats {
-  std::string source;                 ///< "memtable".
+  std::string source;                 ///< "memtable", or "generation 1".
   std::size_t num_rows = 0;           ///< Visible to the search, dead ones and all.
   std::size_t num_dead = 0;           ///< Of these.
   std::size_t probed_partitions = 0;  ///< Of all queries together, as the following.
@@ -126,14 +135,30 @@ struct TableSearchResult {
   std::vector<SourceStats> sources;
 };
 
+/// One generation: rows that were flushed, in files that never change.
+struct GenerationStats {
+  std::uint64_t number = 0;
+  std::uint64_t num_rows = 0;  ///< Live ones.
+  std::uint64_t num_dead = 0;
+  std::uint64_t row_bytes = 0;  ///< Of its files, by kind.
+  std::uint64_t index_bytes = 0;
+  std::uint64_t key_bytes = 0;
+  std::uint64_t mask_bytes = 0;
+  std::optional<std::uint64_t> model_fingerprint = std::nullopt;  ///< None: it has no index.
+};
+
 struct TableStats {
   std::uint64_t num_rows = 0;  ///< Live ones.
   std::uint64_t num_dead = 0;
   std::uint64_t sequence_number = 0;  ///< Of the last batch.
   std::uint64_t writer_epoch = 0;
-  std::uint64_t memtable_bytes = 0;  ///< Rows and index.
+  std::uint64_t memtable_bytes = 0;  ///< Rows and index, of the one that is being flushed, too.
   std::uint64_t wal_bytes = 0;
-  std::uint64_t num_syncs = 0;  ///< Of the log, since it was opened.
+  std::uint64_t num_syncs = 0;  ///< Of the log, since it was opened, as the following.
+  std::uint64_t num_flushes = 0;
+  std::uint64_t num_failed_merges = 0;  ///< In the background; the next flush tries again.
+  double waited_seconds = 0;            ///< Of puts, for a flush.
+  std::vector<GenerationStats> generations = {};  ///< Oldest first.
 };
 
 /// What Verify looked at.
@@ -190,8 +215,19 @@ class Table {
   [[nodiscard]] Result<std::uint64_t> Count(
       const arrow::compute::Expression* filter = nullptr) const;
 
-  /// Trains a model on the live rows and uses it from now on, durably; the metric is the table's,
-  /// whatever `options` says. As forebay::Train; kInvalidArgument when there are too few rows.
+  /// Makes a generation of what is in the MemTable, and returns when it is there. That happens by
+  /// itself when the MemTable is full; puts go on meanwhile. After a failure (a full disk) nothing
+  /// is lost; the next Flush, or put that finds no room, tries again.
+  Status Flush();
+
+  /// Makes one generation of all, without their dead rows, and returns when it is there. Reads and
+  /// writes go on. Codes are copied where all have the table's model, else their rows are encoded
+  /// anew. After a failure all is as before.
+  Status Merge();
+
+  /// Trains a model on the live rows and uses it from now on, durably, for the MemTable
+  /// (generations keep theirs); the metric is the table's, whatever `options` says. As
+  /// forebay::Train; kInvalidArgument when there are too few rows.
   Status Train(const TrainOptions& options);
 
   /// Reads the files again and checks them, and the rows, as VerifyReport says. kCorruption with

@@ -18,6 +18,11 @@ Status Table::Impl::Close() {
     if (timer_ != nullptr) {
       timer_->Stop();
     }
+    if (flusher_ != nullptr) {
+      stopping_ = true;  // What is not flushed is in the log.
+      flusher_->Stop();
+      merger_->Stop();
+    }
     Write write;
     write.alone = [this] { return CloseAlone(); };
     return Commit(&write);

@@ -18,7 +18,8 @@ namespace forebay {
 namespace {
 
 using table::LogRecordType;
-using table::RowSet;
+using table::RowPlace;
+using table::Source;
 using table::Version;
 
 /// Fewer bytes are logged and encoded by one thread: waking another costs more.
@@ -31,19 +32,6 @@ constexpr std::size_t kMaxGroupBytes = std::size_t{4} << 20U;
 std::span<const std::byte> BytesOf(const arrow::Buffer& buffer) {
   return {reinterpret_cast<const std::byte*>(buffer.data()),
           static_cast<std::size_t>(buffer.size())};
-}
-
-/// Gives the version a copy of its deaths with these as well.
-void AddDeaths(std::span<const std::uint32_t> rows, Version* version) {
-  if (rows.empty()) {
-    return;
-  }
-  auto dead = version->dead == nullptr ? std::make_shared<RowSet>()
-                                       : std::make_shared<RowSet>(*version->dead);
-  for (const std::uint32_t row : rows) {
-    version->num_dead += dead->Add(row) ? 1U : 0U;
-  }
-  version->dead = std::move(dead);
 }
 
 }  // namespace
@@ -84,24 +72,21 @@ Status Table::Impl::CommitPuts(std::span<Write* const> group) {
     return writable;
   }
   const std::shared_ptr<const Version> before = version_;
+  const Source& memtable = before->memtable();
   std::vector<Write*> writes;
   std::vector<wal::WalRecord> records;
-  std::uint64_t num_rows = before->rows.size();
-  std::uint64_t num_bytes = before->num_bytes();
+  std::uint64_t num_rows = memtable.rows.size();
+  std::uint64_t num_bytes = memtable.num_bytes();
   std::uint64_t sequence_number = before->sequence_number;
   for (Write* const write : group) {
     const auto payload = BytesOf(*write->payload);
-    if (num_rows + write->report.num_rows > options_.max_memtable_rows ||
-        num_bytes + payload.size() > options_.max_memtable_bytes) {
-      write->status = Status::CapacityExceeded(fmt::format(
-          "the MemTable holds {} rows in {} bytes, and may hold {} in {}; this batch has {} in {}; "
-          "open the table with larger limits",
-          num_rows, num_bytes, options_.max_memtable_rows, options_.max_memtable_bytes,
-          write->report.num_rows, payload.size()));
+    write->needs_room = num_rows + write->report.num_rows > options_.max_memtable_rows ||
+                        num_bytes + payload.size() > options_.max_memtable_bytes;
+    if (write->needs_room) {
       continue;
     }
     write->report.sequence_number = ++sequence_number;
-    write->report.first_row_id = before->first_row_id + num_rows;
+    write->report.first_row_id = memtable.rows.first_row_id() + num_rows;
     num_rows += write->report.num_rows;
     num_bytes += payload.size();
     writes.push_back(write);
@@ -111,13 +96,11 @@ Status Table::Impl::CommitPuts(std::span<Write* const> group) {
   if (writes.empty()) {
     return Status::Ok();
   }
-  Appended appended;
-  appended.version = std::make_shared<Version>(*before);
-  appended.version->sequence_number = sequence_number;
+  Appended appended(*before, writes.size());
   const Status status =
-      LogWhile(records, {[&] { return Index(*before, writes); },
-                         [&] { return AddKeys(before->rows.size(), writes, &appended); },
-                         [&] { return AddRows(writes, &appended.version->rows); }});
+      LogWhile(records, {[&] { return Index(memtable, writes); },
+                         [&] { return AddKeys(*before, writes, &appended); },
+                         [&] { return AddRows(writes, &appended.memtable->rows); }});
   if (status.ok()) {
     CountLogged(appended.version.get());
     PublishAppended(std::move(appended));
@@ -126,18 +109,18 @@ Status Table::Impl::CommitPuts(std::span<Write* const> group) {
 }
 
 Status Table::Impl::CommitDeaths(const std::shared_ptr<const Version>& before,
-                                 const std::vector<std::uint32_t>& rows) {
+                                 const std::vector<RowPlace>& rows) {
   if (rows.empty()) {
     return Status::Ok();
   }
-  const auto keys = KeysOfRows(*before, rows);
+  const auto keys = MemTableKeys(*before, rows);
   if (!keys.ok()) {
     return keys.status();
   }
   std::vector<std::uint64_t> row_ids;
   row_ids.reserve(rows.size());
-  for (const std::uint32_t row : rows) {
-    row_ids.push_back(before->first_row_id + row);
+  for (const RowPlace row : rows) {
+    row_ids.push_back(before->sources[row.source]->rows.row_id(row.ordinal));
   }
   const auto payload = table::EncodeDelete(row_ids);
   const wal::WalRecord record = {static_cast<std::uint32_t>(LogRecordType::kDelete),
@@ -185,8 +168,10 @@ Status Table::Impl::SyncLog() {
 }
 
 void Table::Impl::CountLogged(Version* version) const {
-  version->wal_bytes += log_->size() - version->log_bytes;
-  version->log_bytes = log_->size();
+  version->wal_bytes = log_->size();
+  for (std::size_t i = 0; i + 1 < manifest_.logs.size(); ++i) {
+    version->wal_bytes += manifest_.logs[i].durable_bytes;
+  }
 }
 
 void Table::Impl::SyncNow() {
@@ -221,6 +206,13 @@ Status Table::Impl::CheckWritable() const {
                        : refusal_;
 }
 
+Table::Impl::Appended::Appended(const Version& before, std::uint64_t num_batches)
+    : version(std::make_shared<Version>(before)),
+      memtable(std::make_shared<Source>(before.memtable())) {
+  version->sequence_number += num_batches;
+  version->sources.back() = memtable;
+}
+
 Status Table::Impl::AddRows(std::span<Write* const> group, table::Rows* rows) const {
   std::vector<std::shared_ptr<arrow::RecordBatch>> batches;
   for (const Write* const write : group) {
@@ -234,36 +226,44 @@ Status Table::Impl::AddRows(std::span<Write* const> group, table::Rows* rows) co
   return Status::Ok();
 }
 
-Status Table::Impl::AddKeys(std::uint32_t first_row, std::span<Write* const> group,
+Status Table::Impl::AddKeys(const Version& before, std::span<Write* const> group,
                             Appended* appended) {
-  std::vector<std::uint32_t> replaced;
+  std::uint32_t next_row = before.memtable().rows.size();
+  std::vector<std::uint32_t> replaced;  // In the MemTable,
+  std::vector<RowPlace> older;          // and before it.
   for (Write* const write : group) {
     for (const table::Key& key : write->keys) {
-      if (const auto older = appended->keys.Add(keys_, key, first_row++); older.has_value()) {
-        replaced.push_back(*older);
+      if (const auto row = appended->keys.Add(keys_, key, next_row++); row.has_value()) {
+        replaced.push_back(*row);
+        ++write->report.num_replaced;
+      } else if (const auto place = before.FindOlder(key); place.has_value()) {
+        older.push_back(*place);
         ++write->report.num_replaced;
       }
     }
   }
-  AddDeaths(replaced, appended->version.get());
+  if (!replaced.empty()) {
+    appended->memtable->Kill(replaced);
+  }
+  std::sort(older.begin(), older.end());
+  appended->version->Kill(older);
   const std::scoped_lock lock(keys_mutex_);
   keys_.MakeRoomFor(appended->keys);
   return Status::Ok();
 }
 
-Status Table::Impl::Index(const Version& before, std::span<Write* const> group) const {
-  if (before.index == nullptr) {
+Status Table::Impl::Index(const Source& memtable, std::span<Write* const> group) const {
+  if (memtable.index == nullptr) {
     return Status::Ok();
   }
   std::vector<StoredBatch> batches;
-  std::uint64_t row = before.rows.size();
+  std::uint64_t row = memtable.rows.size();
   for (const Write* const write : group) {
     batches.push_back({write->batch, row});
     row += write->report.num_rows;
   }
   // No reader sees these rows before the version that has them.
-
-  return InsertBatches(*before.index, batches, options_.num_threads).status();
+  return InsertBatches(*memtable.index, batches, options_.num_threads).status();
 }
 
 void Table::Impl::PublishAppended(Appended appended) noexcept {
@@ -273,25 +273,32 @@ void Table::Impl::PublishAppended(Appended appended) noexcept {
 }
 
 std::shared_ptr<Version> Table::Impl::WithDeaths(const Version& before,
-                                                 std::span<const std::uint32_t> rows,
+                                                 std::span<const RowPlace> rows,
                                                  std::uint64_t sequence_number) {
   auto after = std::make_shared<Version>(before);
   after->sequence_number = sequence_number;
-  AddDeaths(rows, after.get());
+  after->Kill(rows);
   return after;
 }
 
-Result<std::vector<table::Key>> Table::Impl::KeysOfRows(
-    const Version& version, const std::vector<std::uint32_t>& rows) const {
+Result<std::vector<table::Key>> Table::Impl::KeysOfRows(const Version& version,
+                                                        std::span<const RowPlace> rows) const {
   const auto key = schema_.key_column();
-  if (!key.has_value()) {
+  if (!key.has_value() || rows.empty()) {
     return std::vector<table::Key>();
   }
-  const auto column = version.rows.Take(*key, schema_.arrow()->field(*key)->type(), rows);
+  const auto column = version.Take(*key, schema_.arrow()->field(*key)->type(), rows);
   if (!column.ok()) {
     return column.status();
   }
   return table::KeysOf(**column);
+}
+
+Result<std::vector<table::Key>> Table::Impl::MemTableKeys(const Version& version,
+                                                          std::span<const RowPlace> rows) const {
+  const auto first =
+      std::lower_bound(rows.begin(), rows.end(), RowPlace{version.memtable_place(), 0});
+  return KeysOfRows(version, {first, rows.end()});
 }
 
 void Table::Impl::Publish(std::shared_ptr<const Version> version) noexcept {

@@ -14,6 +14,8 @@
 
 namespace forebay {
 
+using table::RowPlace;
+
 Status Table::Impl::CheckKeys(const arrow::Array& keys) const {
   const auto column = schema_.key_column();
   if (!column.has_value()) {
@@ -37,7 +39,7 @@ Status Table::Impl::CheckKeys(const arrow::Array& keys) const {
 }
 
 Result<std::uint64_t> Table::Impl::DeleteRows(
-    const std::function<Result<std::vector<std::uint32_t>>(const table::Version&)>& choose) {
+    const std::function<Result<std::vector<RowPlace>>(const table::Version&)>& choose) {
   Write write;
   std::uint64_t num_deleted = 0;
   write.alone = [&]() -> Status {
@@ -61,10 +63,10 @@ Result<std::uint64_t> Table::Impl::Delete(const arrow::Array& keys) {
       return good;
     }
     const std::vector<table::Key> sought = table::KeysOf(keys);
-    return DeleteRows([&](const table::Version&) -> Result<std::vector<std::uint32_t>> {
-      std::vector<std::uint32_t> rows;
+    return DeleteRows([&](const table::Version& version) -> Result<std::vector<RowPlace>> {
+      std::vector<RowPlace> rows;
       for (const table::Key& key : sought) {
-        if (const auto row = keys_.Find(key); row.has_value()) {
+        if (const auto row = FindKey(version, key); row.has_value()) {
           rows.push_back(*row);
         }
       }
@@ -81,13 +83,15 @@ Result<std::uint64_t> Table::Impl::Delete(const arrow::compute::Expression& filt
     if (!bound.ok()) {
       return bound.status();
     }
-    return DeleteRows([&](const table::Version& version) -> Result<std::vector<std::uint32_t>> {
-      const auto live = table::LiveRows(version, &**bound);
-      if (!live.ok()) {
-        return live.status();
+    return DeleteRows([&](const table::Version& version) -> Result<std::vector<RowPlace>> {
+      std::vector<RowPlace> rows;
+      for (std::uint32_t source = 0; source < version.sources.size(); ++source) {
+        const auto live = table::LiveRows(*version.sources[source], &**bound);
+        if (!live.ok()) {
+          return live.status();
+        }
+        live->ForEach([&](std::uint32_t ordinal) { rows.push_back({source, ordinal}); });
       }
-      std::vector<std::uint32_t> rows;
-      live->ForEach([&](std::uint32_t row) { rows.push_back(row); });
       return rows;
     });
   });

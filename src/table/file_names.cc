@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstddef>
 
@@ -45,6 +46,24 @@ std::string LogName(std::uint64_t manifest_number, std::uint64_t writer_epoch) {
 
 bool IsLogName(std::string_view name) {
   return Matches(name, "wal-00000000000000000000-00000000000000000000");
+}
+
+std::string GenerationName(std::uint64_t generation, GenerationPart part) {
+  static constexpr std::array kSuffixes = {"rows.arrow", "index", "keys"};
+  return fmt::format("generation-{:020}-{}", generation,
+                     kSuffixes.at(static_cast<std::size_t>(part)));
+}
+
+std::string MaskName(std::uint64_t generation, std::uint64_t manifest_number) {
+  return fmt::format("generation-{:020}-mask-{:020}", generation, manifest_number);
+}
+
+bool IsGenerationName(std::string_view name) {
+  return Matches(name, "generation-00000000000000000000-rows.arrow") ||
+         Matches(name, "generation-00000000000000000000-keys") ||
+         Matches(name, "generation-00000000000000000000-mask-00000000000000000000") ||
+         (name.ends_with("-index") &&
+          Matches(name.substr(0, name.size() - 6), "generation-00000000000000000000"));
 }
 
 std::string ModelName(std::uint64_t fingerprint) {

@@ -23,6 +23,14 @@ bool IsTemporaryManifestName(std::string_view name);
 std::string LogName(std::uint64_t manifest_number, std::uint64_t writer_epoch);
 bool IsLogName(std::string_view name);
 
+/// A file of a generation.
+enum class GenerationPart : std::uint8_t { kRows, kIndex, kKeys };
+std::string GenerationName(std::uint64_t generation, GenerationPart part);
+/// Of the mask that a manifest of this number names first.
+std::string MaskName(std::uint64_t generation, std::uint64_t manifest_number);
+/// Of either.
+bool IsGenerationName(std::string_view name);
+
 std::string ModelName(std::uint64_t fingerprint);
 bool IsModelName(std::string_view name);
 

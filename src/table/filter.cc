@@ -14,7 +14,7 @@
 
 #include "table/arrow_status.h"
 #include "table/row_runs.h"
-#include "table/version.h"
+#include "table/source.h"
 
 namespace forebay::table {
 namespace {
@@ -76,12 +76,12 @@ Result<arrow::compute::Expression> BindFilter(const arrow::compute::Expression& 
   return *std::move(bound);
 }
 
-Status ForEachLive(const Version& version, const RowBatch& batch,
+Status ForEachLive(const Source& source, const RowBatch& batch,
                    const arrow::compute::Expression* bound,
                    const std::function<void(std::int64_t)>& body) {
   const std::int64_t num_rows = batch.batch->num_rows();
   const auto alive = [&](std::int64_t i) {
-    return !version.IsDead(batch.first_ordinal + static_cast<std::uint32_t>(i));
+    return !source.IsDead(batch.first_ordinal + static_cast<std::uint32_t>(i));
   };
   if (bound == nullptr) {
     for (std::int64_t i = 0; i < num_rows; ++i) {
@@ -120,10 +120,10 @@ Status ForEachLive(const Version& version, const RowBatch& batch,
   return Status::Ok();
 }
 
-Result<RowSet> LiveRows(const Version& version, const arrow::compute::Expression* bound) {
-  RowSet live(version.rows.size());
-  for (const auto& batch : version.rows.batches()) {
-    Status status = ForEachLive(version, *batch, bound, [&](std::int64_t i) {
+Result<RowSet> LiveRows(const Source& source, const arrow::compute::Expression* bound) {
+  RowSet live(source.rows.size());
+  for (const auto& batch : source.rows.batches()) {
+    Status status = ForEachLive(source, *batch, bound, [&](std::int64_t i) {
       live.Add(batch->first_ordinal + static_cast<std::uint32_t>(i));
     });
     if (!status.ok()) {

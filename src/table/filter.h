@@ -19,20 +19,20 @@ class Expression;
 namespace forebay::table {
 
 struct RowBatch;
-struct Version;
+struct Source;
 
 /// The expression with its columns looked up. kInvalidArgument when one is not in the schema, or
 /// the result is not boolean.
 Result<arrow::compute::Expression> BindFilter(const arrow::compute::Expression& filter,
                                               const arrow::Schema& schema);
 
-/// Calls body(i) for each row i of a version's batch that is alive, and for which the bound filter
+/// Calls body(i) for each row i of a source's batch that is alive, and for which the bound filter
 /// (nullptr: none) is true; null counts as false. Dead rows cannot make the filter fail.
-Status ForEachLive(const Version& version, const RowBatch& batch,
+Status ForEachLive(const Source& source, const RowBatch& batch,
                    const arrow::compute::Expression* bound,
                    const std::function<void(std::int64_t)>& body);
 
-/// The rows of a version that are alive, and for which the bound filter (nullptr: none) is true.
-Result<RowSet> LiveRows(const Version& version, const arrow::compute::Expression* bound);
+/// The rows of a source that are alive, and for which the bound filter (nullptr: none) is true.
+Result<RowSet> LiveRows(const Source& source, const arrow::compute::Expression* bound);
 
 }  // namespace forebay::table

@@ -13,7 +13,7 @@ namespace {
 
 Result<std::shared_ptr<arrow::RecordBatch>> ToBatch(const table::Version& version,
                                                     const table::Projection& projection,
-                                                    const std::vector<std::uint32_t>& rows) {
+                                                    const std::vector<table::RowPlace>& rows) {
   auto columns = projection.Take(version, rows);
   if (!columns.ok()) {
     return columns.status();
@@ -23,6 +23,14 @@ Result<std::shared_ptr<arrow::RecordBatch>> ToBatch(const table::Version& versio
 }
 
 }  // namespace
+
+std::optional<table::RowPlace> Table::Impl::FindKey(const table::Version& version,
+                                                    const table::Key& key) const {
+  if (const auto ordinal = keys_.Find(key); ordinal.has_value()) {
+    return table::RowPlace{version.memtable_place(), *ordinal};
+  }
+  return version.FindOlder(key);
+}
 
 Result<std::shared_ptr<arrow::RecordBatch>> Table::Impl::Get(
     const arrow::Array& keys, const std::vector<std::string>& columns) const {
@@ -35,14 +43,14 @@ Result<std::shared_ptr<arrow::RecordBatch>> Table::Impl::Get(
       return projection.status();
     }
     const std::vector<table::Key> sought = table::KeysOf(keys);
-    std::vector<std::uint32_t> rows;
+    std::vector<table::RowPlace> rows;
     std::shared_lock lock(keys_mutex_);
     const auto version = Current();
     if (!version.ok()) {
       return version.status();
     }
     for (const table::Key& key : sought) {
-      if (const auto row = keys_.Find(key); row.has_value()) {
+      if (const auto row = FindKey(**version, key); row.has_value()) {
         rows.push_back(*row);
       }
     }
@@ -62,11 +70,10 @@ Result<std::shared_ptr<arrow::RecordBatch>> Table::Impl::Take(
     if (!version.ok()) {
       return version.status();
     }
-    std::vector<std::uint32_t> rows;
+    std::vector<table::RowPlace> rows;
     for (const std::uint64_t row_id : row_ids) {
-      const std::uint64_t row = row_id - (*version)->first_row_id;
-      if (row < (*version)->rows.size() && !(*version)->IsDead(static_cast<std::uint32_t>(row))) {
-        rows.push_back(static_cast<std::uint32_t>(row));
+      if (const auto row = (*version)->FindRow(row_id); row.has_value()) {
+        rows.push_back(*row);
       }
     }
     return ToBatch(**version, *projection, rows);

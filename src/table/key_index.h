@@ -1,9 +1,11 @@
-// KeyIndex: where the newest row of each primary key is.
+// KeyIndex: where in a MemTable the newest row of each primary key is.
 //
 // Thread safety: one thread writes; the table locks out readers while it does.
 //
 // Invariants:
-//   1. A key that is here has exactly one row, which is not dead.
+//   1. A key that is here has exactly one row, the newest; it is alive while the MemTable is
+//   written
+//      to.
 #pragma once
 
 #include <cstddef>
@@ -11,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace arrow {
@@ -48,6 +51,9 @@ class KeyIndex {
   /// Forgets these keys; those that are not here are ignored.
   void Remove(const std::vector<Key>& keys) noexcept;
 
+  [[nodiscard]] std::vector<std::pair<Key, std::uint32_t>> ToVector() const {
+    return {rows_.begin(), rows_.end()};
+  }
   [[nodiscard]] std::size_t size() const { return rows_.size(); }
 
  private:

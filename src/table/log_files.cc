@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <span>
 #include <utility>
 
@@ -73,17 +74,45 @@ Status MissingFile(const Status& missing) {
       "{}; the table's manifest names this file; restore it from a copy", missing.message()));
 }
 
+std::set<std::string> NamedFiles(const Manifest& manifest) {
+  std::set<std::string> names;
+  const auto add_model = [&](const std::optional<std::uint64_t>& fingerprint) {
+    if (fingerprint.has_value()) {
+      names.insert(ModelName(*fingerprint));
+    }
+  };
+  add_model(manifest.model_fingerprint);
+  for (const ManifestLog& log : manifest.logs) {
+    names.insert(log.name);
+  }
+  for (const ManifestGeneration& generation : manifest.generations) {
+    add_model(generation.model_fingerprint);
+    names.insert(generation.rows.name);
+    for (const auto& file : {generation.index, generation.keys, generation.mask}) {
+      if (file.has_value()) {
+        names.insert(file->name);
+      }
+    }
+  }
+  return names;
+}
+
+void RemoveDroppedFiles(storage::Directory* directory, const Manifest& before,
+                        const Manifest& after) {
+  const std::set<std::string> named = NamedFiles(after);
+  for (const std::string& name : NamedFiles(before)) {
+    if (!named.contains(name) && !IsModelName(name)) {
+      static_cast<void>(directory->Remove(name));
+    }
+  }
+}
+
 void RemoveUnnamedFiles(storage::Directory* directory, const Manifest& manifest) {
-  const std::string model = manifest.model_fingerprint.has_value()
-                                ? ModelName(*manifest.model_fingerprint)
-                                : std::string();
+  const std::set<std::string> named = NamedFiles(manifest);
   const auto names = directory->List();
   for (const std::string& name : names.ok() ? *names : std::vector<std::string>()) {
-    const bool is_log = IsLogName(name);
-    const bool named = is_log ? std::any_of(manifest.logs.begin(), manifest.logs.end(),
-                                            [&](const auto& log) { return log.name == name; })
-                              : name == model;
-    if ((is_log || IsModelName(name)) && !named) {
+    const bool ours = IsLogName(name) || IsModelName(name) || IsGenerationName(name);
+    if (ours && !named.contains(name)) {
       static_cast<void>(directory->Remove(name));
     }
   }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,8 +40,16 @@ Result<Logs> ReadLogs(const storage::Directory& directory, const Manifest& manif
 /// What it means that a file which the newest manifest names is not there (kIoError, ENOENT).
 Status MissingFile(const Status& missing);
 
-/// Removes the logs and models that a manifest does not name. What cannot be removed is left for
-/// the next time.
+/// The files that a manifest names.
+std::set<std::string> NamedFiles(const Manifest& manifest);
+
+/// Removes the logs and files of generations that `before` names and `after` does not. (Others may
+/// be on their way, and models may be theirs.) What cannot be removed is left for the next opening.
+void RemoveDroppedFiles(storage::Directory* directory, const Manifest& before,
+                        const Manifest& after);
+
+/// Removes all logs, models and files of generations that a manifest does not name. What cannot be
+/// removed is left for the next time.
 void RemoveUnnamedFiles(storage::Directory* directory, const Manifest& manifest);
 
 }  // namespace forebay::table

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -20,9 +21,12 @@ namespace forebay::table {
 namespace {
 
 using nlohmann::ordered_json;
+using segment::FileSum;
 
 constexpr std::string_view kMagic = "forebay-manifest ";
-constexpr std::uint64_t kVersion = 1;
+constexpr std::uint64_t kVersion = 2;
+/// Of tables that could not be flushed.
+constexpr std::uint64_t kVersionWithoutGenerations = 1;
 /// As often as another process can publish while a list of names is read, and more.
 constexpr int kMaxTries = 100;
 
@@ -67,6 +71,25 @@ class JsonReader {
     const ordered_json* const value = Find(key, "a text or null");
     return value == nullptr || value->is_null() ? std::nullopt : std::optional(Text(key));
   }
+  std::optional<std::uint64_t> HexOrNull(const char* key) {
+    const auto text = TextOrNull(key);
+    const auto number = text.has_value() ? ParseNumber(*text, 16) : std::nullopt;
+    Require(!text.has_value() || number.has_value(), key, "a number in hex");
+    return number;
+  }
+  /// An object with name, bytes and checksum.
+  std::optional<FileSum> FileOrNull(const char* key) {
+    const ordered_json* const value = Find(key, "a file or null");
+    if (value == nullptr || value->is_null() || !Require(value->is_object(), key, "a file")) {
+      return std::nullopt;
+    }
+    JsonReader file(*value);
+    FileSum sum = {.name = file.Text("name"),
+                   .num_bytes = file.Whole("bytes"),
+                   .checksum = file.HexOrNull("checksum").value_or(0)};
+    Require(file.problem().empty(), key, "a file's name, bytes and checksum");
+    return sum;
+  }
   const ordered_json& Array(const char* key) {
     static const ordered_json kNone = ordered_json::array();
     const ordered_json* const value = Find(key, "an array");
@@ -91,8 +114,62 @@ class JsonReader {
   std::string problem_;
 };
 
+ManifestGeneration ReadGeneration(const ordered_json& json, std::string* problem) {
+  JsonReader reader(json);
+  const auto rows = reader.FileOrNull("rows");
+  const std::uint64_t num_rows = reader.Whole("num_rows");
+  ManifestGeneration generation = {.number = reader.Whole("number"),
+                                   .num_rows = static_cast<std::uint32_t>(num_rows),
+                                   .num_dead = reader.Whole("num_dead"),
+                                   .rows = rows.value_or(FileSum()),
+                                   .index = reader.FileOrNull("index"),
+                                   .model_fingerprint = reader.HexOrNull("model_fingerprint"),
+                                   .keys = reader.FileOrNull("keys"),
+                                   .mask = reader.FileOrNull("mask")};
+  reader.Require(rows.has_value(), "rows", "a file");
+  reader.Require(num_rows <= std::numeric_limits<std::uint32_t>::max(), "num_rows",
+                 "less than 2^32");
+  reader.Require(generation.index.has_value() == generation.model_fingerprint.has_value(),
+                 "model_fingerprint", "the index's model");
+  *problem = problem->empty() ? reader.problem() : *problem;
+  return generation;
+}
+
+ordered_json ToJson(const FileSum& file) {
+  return {{"name", file.name}, {"bytes", file.num_bytes}, {"checksum", Hex(file.checksum)}};
+}
+
+ordered_json ToJson(const std::optional<FileSum>& file) {
+  return file.has_value() ? ToJson(*file) : ordered_json();
+}
+
+ordered_json HexOrNull(const std::optional<std::uint64_t>& number) {
+  return number.has_value() ? ordered_json(Hex(*number)) : ordered_json();
+}
+
+ordered_json ToJson(const ManifestGeneration& generation) {
+  return {{"number", generation.number},
+          {"num_rows", generation.num_rows},
+          {"num_dead", generation.num_dead},
+          {"rows", ToJson(generation.rows)},
+          {"index", ToJson(generation.index)},
+          {"model_fingerprint", HexOrNull(generation.model_fingerprint)},
+          {"keys", ToJson(generation.keys)},
+          {"mask", ToJson(generation.mask)}};
+}
+
+/// What an older version did not have stays as it is in an empty manifest.
+void ReadGenerations(JsonReader* reader, Manifest* manifest, std::string* problem) {
+  manifest->next_generation = reader->Whole("next_generation");
+  manifest->sequence_number = reader->Whole("sequence_number");
+  manifest->next_row_id = reader->Whole("next_row_id");
+  for (const ordered_json& generation : reader->Array("generations")) {
+    manifest->generations.push_back(ReadGeneration(generation, problem));
+  }
+}
+
 /// kCorruption says what is not as it should be.
-Result<Manifest> FromJson(const ordered_json& json) {
+Result<Manifest> FromJson(const ordered_json& json, std::uint64_t version) {
   JsonReader reader(json);
   Manifest manifest = {.number = reader.Whole("number"),
                        .writer_epoch = reader.Whole("writer_epoch"),
@@ -102,16 +179,16 @@ Result<Manifest> FromJson(const ordered_json& json) {
   if (reader.Require(metric.ok(), "metric", "a metric")) {
     manifest.metric = *metric;
   }
-  if (const auto model = reader.TextOrNull("model_fingerprint"); model.has_value()) {
-    manifest.model_fingerprint = ParseNumber(*model, 16);
-    reader.Require(manifest.model_fingerprint.has_value(), "model_fingerprint", "a number in hex");
-  }
+  manifest.model_fingerprint = reader.HexOrNull("model_fingerprint");
   const auto schema = arrow::util::base64_decode(reader.Text("schema"));
   if (reader.Require(schema.ok(), "schema", "base64")) {
     const auto bytes = std::as_bytes(std::span(*schema));
     manifest.schema.assign(bytes.begin(), bytes.end());
   }
   std::string problem;
+  if (version != kVersionWithoutGenerations) {
+    ReadGenerations(&reader, &manifest, &problem);
+  }
   for (const ordered_json& log : reader.Array("logs")) {
     JsonReader of_log(log);
     manifest.logs.push_back({of_log.Text("name"), of_log.Whole("durable_bytes")});
@@ -195,9 +272,14 @@ std::string SerializeManifest(const Manifest& manifest) {
   json["primary_key"] =
       manifest.primary_key.has_value() ? ordered_json(*manifest.primary_key) : ordered_json();
   json["metric"] = MetricName(manifest.metric);
-  json["model_fingerprint"] = manifest.model_fingerprint.has_value()
-                                  ? ordered_json(Hex(*manifest.model_fingerprint))
-                                  : ordered_json();
+  json["model_fingerprint"] = HexOrNull(manifest.model_fingerprint);
+  json["generations"] = ordered_json::array();
+  for (const ManifestGeneration& generation : manifest.generations) {
+    json["generations"].push_back(ToJson(generation));
+  }
+  json["next_generation"] = manifest.next_generation;
+  json["sequence_number"] = manifest.sequence_number;
+  json["next_row_id"] = manifest.next_row_id;
   json["logs"] = ordered_json::array();
   for (const ManifestLog& log : manifest.logs) {
     json["logs"].push_back({{"name", log.name}, {"durable_bytes", log.durable_bytes}});
@@ -219,9 +301,10 @@ Result<Manifest> ParseManifest(std::span<const std::byte> bytes, std::string_vie
   if (space == std::string_view::npos || !version.has_value()) {
     return Corrupt(name, "the manifest was cut or altered");
   }
-  if (*version != kVersion) {
-    return Status::Unsupported(fmt::format(
-        "{}: the manifest has version {}; this build reads version {}", name, *version, kVersion));
+  if (*version != kVersion && *version != kVersionWithoutGenerations) {
+    return Status::Unsupported(
+        fmt::format("{}: the manifest has version {}; this build reads versions {} and {}", name,
+                    *version, kVersionWithoutGenerations, kVersion));
   }
   const std::size_t begin = kMagic.size() + line.size() + 1;
   const std::string_view text = all.substr(std::min(begin, all.size()));
@@ -232,7 +315,7 @@ Result<Manifest> ParseManifest(std::span<const std::byte> bytes, std::string_vie
   if (!json.is_object()) {
     return Corrupt(name, "expected a JSON object");
   }
-  Result<Manifest> manifest = FromJson(json);
+  Result<Manifest> manifest = FromJson(json, *version);
   return manifest.ok() ? std::move(manifest) : Corrupt(name, manifest.status().message());
 }
 

@@ -20,6 +20,7 @@
 
 #include "forebay/model.h"
 #include "forebay/status.h"
+#include "segment/segment_file.h"
 #include "storage/directory.h"
 
 namespace forebay::table {
@@ -32,6 +33,20 @@ struct ManifestLog {
   friend bool operator==(const ManifestLog&, const ManifestLog&) = default;
 };
 
+/// A generation that a manifest names.
+struct ManifestGeneration {
+  std::uint64_t number = 0;  ///< From 1 on; no two ever have the same.
+  std::uint32_t num_rows = 0;
+  std::uint64_t num_dead = 0;  ///< That `mask` knows of.
+  segment::FileSum rows = {};
+  std::optional<segment::FileSum> index = std::nullopt;
+  std::optional<std::uint64_t> model_fingerprint = std::nullopt;  ///< Of the index.
+  std::optional<segment::FileSum> keys = std::nullopt;
+  std::optional<segment::FileSum> mask = std::nullopt;  ///< None: no row is dead.
+
+  friend bool operator==(const ManifestGeneration&, const ManifestGeneration&) = default;
+};
+
 struct Manifest {
   std::uint64_t number = 0;            ///< From 1 on.
   std::uint64_t writer_epoch = 0;      ///< One more with each opening for writing.
@@ -41,6 +56,11 @@ struct Manifest {
   Metric metric = Metric::kL2;
   /// Fingerprint of the model, whose file ModelName names.
   std::optional<std::uint64_t> model_fingerprint = std::nullopt;
+  /// In the order of their rows.
+  std::vector<ManifestGeneration> generations = {};
+  std::uint64_t next_generation = 1;
+  std::uint64_t sequence_number = 0;  ///< Of the last batch that is not in the logs.
+  std::uint64_t next_row_id = 0;      ///< The first `_rowid` in the logs.
   /// Those that hold what is in no other file, oldest first; the last one is being written.
   std::vector<ManifestLog> logs = {};
 

@@ -81,8 +81,10 @@ MemIndexOptions Table::Impl::IndexOptions() const {
 Table::Impl::~Impl() {
   static_cast<void>(Close());
   if (IsForked()) {
-    static_cast<void>(
-        timer_.release());  // Its thread is the parent's; nobody can wait for it here.
+    // Their threads are the parent's; nobody can wait for them here.
+    static_cast<void>(timer_.release());
+    static_cast<void>(flusher_.release());
+    static_cast<void>(merger_.release());
   }
 }
 

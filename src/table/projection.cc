@@ -15,16 +15,15 @@ namespace {
 
 constexpr const char* kRowIdName = "_rowid";
 
-/// Of `count` rows, whose i-th has the ordinal ordinal_of(i).
-template <typename OrdinalOf>
-Result<std::shared_ptr<arrow::Array>> RowIds(const Version& version, std::size_t count,
-                                             const OrdinalOf& ordinal_of) {
+/// Of `count` rows, whose i-th has the `_rowid` row_id_of(i).
+template <typename RowIdOf>
+Result<std::shared_ptr<arrow::Array>> RowIds(std::size_t count, const RowIdOf& row_id_of) {
   arrow::UInt64Builder builder;
   if (const auto reserved = builder.Reserve(static_cast<std::int64_t>(count)); !reserved.ok()) {
     return FromArrow(reserved);
   }
   for (std::size_t i = 0; i < count; ++i) {
-    builder.UnsafeAppend(version.first_row_id + ordinal_of(i));
+    builder.UnsafeAppend(row_id_of(i));
   }
   auto array = builder.Finish();
   if (!array.ok()) {
@@ -63,13 +62,16 @@ Result<Projection> Projection::All(const TableSchema& schema) {
 }
 
 Result<std::vector<std::shared_ptr<arrow::Array>>> Projection::Take(
-    const Version& version, std::span<const std::uint32_t> ordinals) const {
+    const Version& version, std::span<const RowPlace> rows) const {
   std::vector<std::shared_ptr<arrow::Array>> arrays;
   for (std::size_t i = 0; i < columns_.size(); ++i) {
     auto array =
         columns_[i] == kRowId
-            ? RowIds(version, ordinals.size(), [&](std::size_t row) { return ordinals[row]; })
-            : version.rows.Take(columns_[i], schema_->field(static_cast<int>(i))->type(), ordinals);
+            ? RowIds(rows.size(),
+                     [&](std::size_t row) {
+                       return version.sources[rows[row].source]->rows.row_id(rows[row].ordinal);
+                     })
+            : version.Take(columns_[i], schema_->field(static_cast<int>(i))->type(), rows);
     if (!array.ok()) {
       return array.status();
     }
@@ -78,16 +80,16 @@ Result<std::vector<std::shared_ptr<arrow::Array>>> Projection::Take(
   return arrays;
 }
 
-Result<std::shared_ptr<arrow::RecordBatch>> Projection::Of(const Version& version,
-                                                           const RowBatch& batch) const {
+Result<std::shared_ptr<arrow::RecordBatch>> Projection::Of(const RowBatch& batch) const {
   std::vector<std::shared_ptr<arrow::Array>> arrays;
   for (const int column : columns_) {
     if (column != kRowId) {
       arrays.push_back(batch.batch->column(column));
       continue;
     }
-    auto row_ids = RowIds(version, batch.end() - batch.first_ordinal,
-                          [&](std::size_t row) { return batch.first_ordinal + row; });
+    auto row_ids = RowIds(batch.end() - batch.first_ordinal, [&](std::size_t row) {
+      return batch.row_id(static_cast<std::uint32_t>(row));
+    });
     if (!row_ids.ok()) {
       return row_ids.status();
     }

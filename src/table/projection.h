@@ -30,12 +30,11 @@ class Projection {
 
   [[nodiscard]] const std::shared_ptr<arrow::Schema>& schema() const { return schema_; }
 
-  /// The columns of the rows with these ordinals, in this order.
+  /// The columns of these rows, in this order.
   [[nodiscard]] Result<std::vector<std::shared_ptr<arrow::Array>>> Take(
-      const Version& version, std::span<const std::uint32_t> ordinals) const;
-  /// The columns of a whole batch of the version's.
-  [[nodiscard]] Result<std::shared_ptr<arrow::RecordBatch>> Of(const Version& version,
-                                                               const RowBatch& batch) const;
+      const Version& version, std::span<const RowPlace> rows) const;
+  /// The columns of a whole batch.
+  [[nodiscard]] Result<std::shared_ptr<arrow::RecordBatch>> Of(const RowBatch& batch) const;
 
  private:
   static constexpr int kRowId = -1;

@@ -165,7 +165,11 @@ Result<PutReport> Table::Impl::Put(const arrow::RecordBatch& batch) {
     if (write.report.num_rows == 0) {
       write.alone = [this] { return CheckWritable(); };
     }
-    const Status committed = Commit(&write);
+    Status committed = Commit(&write);
+    while (committed.ok() && write.needs_room) {
+      committed = MakeRoom(write.report.num_rows, static_cast<std::size_t>(write.payload->size()));
+      committed = committed.ok() ? Commit(&write) : committed;
+    }
     return committed.ok() ? Result<PutReport>(write.report) : Result<PutReport>(committed);
   });
 }

@@ -10,12 +10,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
+#include <map>
 #include <utility>
 
 #include "base/no_throw.h"
 #include "table/arrow_status.h"
-#include "table/file_names.h"
+#include "table/generation.h"
 #include "table/log_files.h"
 #include "table/log_record.h"
 #include "table/model_store.h"
@@ -27,6 +27,7 @@ namespace {
 
 using table::LoggedRecord;
 using table::LogRecordType;
+using table::Source;
 using table::Version;
 
 /// Puts that are replayed together, so that their rows are encoded on all threads.
@@ -64,20 +65,18 @@ Status Misfit(const wal::WalRecord& record, std::string_view what) {
 }  // namespace
 
 Status Table::Impl::Replay() {
-  auto empty = std::make_shared<Version>();
-  if (manifest_.model_fingerprint.has_value()) {
-    auto model = table::ReadModel(*directory_, *manifest_.model_fingerprint);
-    if (!model.ok()) {
-      return model.status();
-    }
-    auto index = IvfPqMemIndex::Create(*model, IndexOptions());
-    if (!index.ok()) {
-      return index.status();
-    }
-    empty->model = *std::move(model);
-    empty->index = std::make_shared<IvfPqMemIndex>(*std::move(index));
+  auto flushed = std::make_shared<Version>();
+  flushed->sequence_number = manifest_.sequence_number;
+  if (Status opened = OpenGenerations(flushed.get()); !opened.ok()) {
+    return opened;
   }
-  version_ = std::move(empty);
+  auto memtable = EmptyMemTable(flushed->model, manifest_.next_row_id);
+  if (!memtable.ok()) {
+    return memtable.status();
+  }
+  flushed->sources.push_back(*std::move(memtable));
+  const std::uint64_t num_masked = flushed->num_dead();
+  version_ = std::move(flushed);
   auto logs = table::ReadLogs(*directory_, manifest_);
   if (!logs.ok()) {
     return logs.status();
@@ -90,7 +89,7 @@ Status Table::Impl::Replay() {
     }
     rest = rest.subspan(*num_done);
   }
-  recovery_.num_deaths = version_->num_dead;
+  recovery_.num_deaths = version_->num_dead() - num_masked;
   writer_epoch_ = manifest_.writer_epoch;
   auto replayed = std::make_shared<Version>(*version_);
   replayed->wal_bytes = logs->num_bytes;
@@ -103,12 +102,66 @@ Status Table::Impl::Replay() {
   return BeginWriting(logs->records, logs->all_durable);
 }
 
+Status Table::Impl::OpenGenerations(Version* version) {
+  std::map<std::uint64_t, IvfPqModel> models;
+  std::vector<std::uint64_t> fingerprints;
+  for (const table::ManifestGeneration& generation : manifest_.generations) {
+    if (generation.model_fingerprint.has_value()) {
+      fingerprints.push_back(*generation.model_fingerprint);
+    }
+  }
+  if (manifest_.model_fingerprint.has_value()) {
+    fingerprints.push_back(*manifest_.model_fingerprint);
+  }
+  for (const std::uint64_t fingerprint : fingerprints) {
+    if (models.contains(fingerprint)) {
+      continue;
+    }
+    auto model = table::ReadModel(*directory_, fingerprint);
+    if (!model.ok()) {
+      return model.status();
+    }
+    models.emplace(fingerprint, *std::move(model));
+  }
+  if (manifest_.model_fingerprint.has_value()) {
+    version->model = models.at(*manifest_.model_fingerprint);
+  }
+  for (const table::ManifestGeneration& generation : manifest_.generations) {
+    std::optional<IvfPqModel> model;
+    if (generation.model_fingerprint.has_value()) {
+      model = models.at(*generation.model_fingerprint);
+    }
+    auto source =
+        table::OpenGeneration(*directory_, generation, schema_, model, options_.verify_on_open);
+    if (!source.ok()) {
+      return source.status();
+    }
+    version->sources.push_back(std::make_shared<const Source>(*std::move(source)));
+  }
+  return Status::Ok();
+}
+
+Result<std::shared_ptr<const Source>> Table::Impl::EmptyMemTable(
+    const std::optional<IvfPqModel>& model, std::uint64_t first_row_id) const {
+  auto memtable = std::make_shared<Source>();
+  memtable->rows = table::Rows(first_row_id);
+  if (model.has_value()) {
+    auto index = IvfPqMemIndex::Create(*model, IndexOptions());
+    if (!index.ok()) {
+      return index.status();
+    }
+    memtable->index = std::make_shared<IvfPqMemIndex>(*std::move(index));
+  }
+  return std::shared_ptr<const Source>(std::move(memtable));
+}
+
 Result<std::size_t> Table::Impl::ReplayPuts(std::span<const LoggedRecord> records) {
   std::vector<std::unique_ptr<Write>> writes;
   std::vector<Write*> group;
-  std::uint64_t next_row = version_->rows.size();
+  const table::Rows& rows = version_->memtable().rows;
+  std::uint64_t next_row = rows.size();
   for (const LoggedRecord& logged : records) {
-    if (!IsPut(logged) || next_row - version_->rows.size() >= kRowsTogether) {
+    if (!IsPut(logged) || next_row - rows.size() >= kRowsTogether) {
       break;
     }
     auto write = ReadPut(logged);
@@ -116,7 +169,7 @@ Result<std::size_t> Table::Impl::ReplayPuts(std::span<const LoggedRecord> record
       return write.status();
     }
     const std::uint64_t sequence_number = version_->sequence_number + group.size() + 1;
-    if (logged.record.argument != version_->first_row_id + next_row ||
+    if (logged.record.argument != rows.first_row_id() + next_row ||
         logged.record.sequence_number != sequence_number) {
       return Misfit(logged.record, "does not follow the one before it");
     }
@@ -125,17 +178,15 @@ Result<std::size_t> Table::Impl::ReplayPuts(std::span<const LoggedRecord> record
     writes.push_back(*std::move(write));
   }
   const std::shared_ptr<const Version> before = version_;
-  Appended appended;
-  appended.version = std::make_shared<Version>(*before);
-  appended.version->sequence_number += group.size();
-  Status status = AddRows(group, &appended.version->rows);
-  status = status.ok() ? Index(*before, group) : status;
-  status = status.ok() ? AddKeys(before->rows.size(), group, &appended) : status;
+  Appended appended(*before, group.size());
+  Status status = AddRows(group, &appended.memtable->rows);
+  status = status.ok() ? Index(before->memtable(), group) : status;
+  status = status.ok() ? AddKeys(*before, group, &appended) : status;
   if (!status.ok()) {
     return status;
   }
   recovery_.num_batches += group.size();
-  recovery_.num_rows += next_row - before->rows.size();
+  recovery_.num_rows += next_row - rows.size();
   PublishAppended(std::move(appended));
   return group.size();
 }
@@ -181,15 +232,17 @@ Result<std::size_t> Table::Impl::ReplayDelete(const LoggedRecord& logged) {
   if (!row_ids.ok()) {
     return Misfit(record, row_ids.status().message());
   }
-  std::vector<std::uint32_t> rows;
+  std::vector<table::RowPlace> rows;
   for (const std::uint64_t row_id : *row_ids) {
-    const std::uint64_t row = row_id - version_->first_row_id;
-    if (row >= version_->rows.size() || version_->IsDead(static_cast<std::uint32_t>(row))) {
+    const auto row = version_->FindRow(row_id);
+    if (row.has_value()) {
+      rows.push_back(*row);
+    } else if (row_id >= version_->memtable().rows.first_row_id()) {
       return Misfit(record, fmt::format("deletes row {}, which is not there", row_id));
-    }
-    rows.push_back(static_cast<std::uint32_t>(row));
+    }  // Else a generation's mask knows of it already, or a merge has left it out.
   }
-  const auto keys = KeysOfRows(*version_, rows);
+  std::sort(rows.begin(), rows.end());
+  const auto keys = MemTableKeys(*version_, rows);
   if (!keys.ok()) {
     return keys.status();
   }
@@ -211,17 +264,7 @@ Status Table::Impl::BeginWriting(std::span<const LoggedRecord> replayed, bool al
   if (!go_on) {
     next.logs.clear();
   }
-  const std::string name = table::LogName(next.number, next.writer_epoch);
-  // Of an opening that was interrupted.
-  if (Status removed = directory_->Remove(name); !removed.ok() && removed.os_error() != ENOENT) {
-    return removed;
-  }
-  auto log =
-      wal::WalWriter::Create(directory_.get(), name,
-                             {.schema_fingerprint = table::SchemaFingerprint(next),
-                              .model_fingerprint = manifest_.model_fingerprint.value_or(0),
-                              .writer_epoch = next.writer_epoch,
-                              .first_sequence_number = go_on ? version_->sequence_number + 1 : 1});
+  auto log = BeginLog((go_on ? version_->sequence_number : manifest_.sequence_number) + 1, &next);
   if (!log.ok()) {
     return log.status();
   }
@@ -230,7 +273,7 @@ Status Table::Impl::BeginWriting(std::span<const LoggedRecord> replayed, bool al
       return copied;
     }
   }
-  next.logs.push_back({name, (*log)->durable_size()});
+  next.logs.back().durable_bytes = (*log)->durable_size();
   if (Status published = table::PublishManifest(directory_.get(), next); !published.ok()) {
     return published;
   }
@@ -239,9 +282,10 @@ Status Table::Impl::BeginWriting(std::span<const LoggedRecord> replayed, bool al
   writer_epoch_ = manifest_.writer_epoch;
   table::RemoveUnnamedFiles(directory_.get(), manifest_);
   auto begun = std::make_shared<Version>(*version_);
-  begun->wal_bytes = go_on ? begun->wal_bytes + log_->size() : log_->size();
-  begun->log_bytes = log_->size();
+  CountLogged(begun.get());
   Publish(std::move(begun));
+  flusher_ = std::make_unique<table::BackgroundThread>();
+  merger_ = std::make_unique<table::BackgroundThread>();
   if (options_.sync == SyncPolicy::kInterval) {
     timer_ = std::make_unique<table::SyncTimer>(options_.sync_interval, [this] { SyncNow(); });
   }

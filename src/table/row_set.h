@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "forebay/search.h"
@@ -18,6 +19,13 @@ class RowSet {
   RowSet() = default;
   /// Empty, with room for rows below `size`.
   explicit RowSet(std::size_t size) : words_((size + kBits - 1) / kBits) {}
+
+  /// Of these words of a bitmap.
+  static RowSet OfWords(std::vector<std::uint64_t> words) {
+    RowSet rows;
+    rows.words_ = std::move(words);
+    return rows;
+  }
 
   [[nodiscard]] bool Contains(std::uint32_t row) const { return bitmap().Contains(row); }
 
@@ -47,6 +55,18 @@ class RowSet {
                                         static_cast<std::size_t>(std::countr_zero(word))));
       }
     }
+  }
+
+  [[nodiscard]] std::vector<std::uint32_t> ToVector() const {
+    std::vector<std::uint32_t> rows;
+    ForEach([&](std::uint32_t row) { rows.push_back(row); });
+    return rows;
+  }
+  /// A bitmap of rows below `size`.
+  [[nodiscard]] std::vector<std::uint64_t> Words(std::size_t size) const {
+    std::vector<std::uint64_t> words = words_;
+    words.resize((size + kBits - 1) / kBits);
+    return words;
   }
 
   [[nodiscard]] Bitmap bitmap() const { return {words_, words_.size() * kBits}; }

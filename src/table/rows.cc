@@ -1,16 +1,17 @@
 #include "table/rows.h"
 
 #include <arrow/array/array_base.h>
+#include <arrow/array/array_primitive.h>
 #include <arrow/record_batch.h>
 #include <arrow/table.h>
 #include <arrow/type.h>
 #include <arrow/util/byte_size.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "table/arrow_status.h"
-#include "table/row_runs.h"
 
 namespace forebay::table {
 namespace {
@@ -23,9 +24,8 @@ Result<std::uint64_t> SizeOf(const arrow::RecordBatch& batch) {
   return static_cast<std::uint64_t>(*size);
 }
 
-Result<std::shared_ptr<const RowBatch>> MakeBatch(std::uint32_t first_ordinal,
-                                                  std::shared_ptr<arrow::RecordBatch> batch,
-                                                  int vector_column) {
+Result<RowBatch> MakeBatch(std::uint32_t first_ordinal, std::shared_ptr<arrow::RecordBatch> batch,
+                           int vector_column) {
   Result<ArrowVectors> vectors = ArrowVectors::Make(*batch->column(vector_column));
   if (!vectors.ok()) {
     return vectors.status();
@@ -36,8 +36,7 @@ Result<std::shared_ptr<const RowBatch>> MakeBatch(std::uint32_t first_ordinal,
   }
   const VectorView view = vectors->view();
   const std::size_t converted = vectors->zero_copy() ? 0 : view.num_rows * view.dim * sizeof(float);
-  return std::make_shared<const RowBatch>(
-      RowBatch{first_ordinal, std::move(batch), *std::move(vectors), *num_bytes + converted});
+  return RowBatch{first_ordinal, std::move(batch), *std::move(vectors), *num_bytes + converted};
 }
 
 using Batches = std::vector<std::shared_ptr<arrow::RecordBatch>>;
@@ -124,8 +123,43 @@ Status Rows::Append(std::shared_ptr<arrow::RecordBatch> batch, int vector_column
   if (!made.ok()) {
     return made.status();
   }
-  batches_.push_back(*std::move(made));
+  made->first_row_id = first_row_id_ + size();
+  batches_.push_back(std::make_shared<const RowBatch>(*std::move(made)));
   return Status::Ok();
+}
+
+Result<Rows> Rows::OfGeneration(std::span<const std::shared_ptr<arrow::RecordBatch>> batches,
+                                int vector_column) {
+  Rows rows;
+  std::uint64_t next_row_id = 0;
+  for (const auto& batch : batches) {
+    const int last = batch->num_columns() - 1;
+    const auto& row_ids = static_cast<const arrow::UInt64Array&>(*batch->column(last));
+    for (std::int64_t i = 0; i < row_ids.length(); ++i) {
+      if (row_ids.Value(i) < next_row_id) {
+        return Status::Corruption(
+            fmt::format("_rowid {} comes after {}", row_ids.Value(i), next_row_id - 1));
+      }
+      next_row_id = row_ids.Value(i) + 1;
+    }
+    auto without = batch->RemoveColumn(last);
+    if (!without.ok()) {
+      return FromArrow(without.status());
+    }
+    auto made = MakeBatch(rows.size(), *std::move(without), vector_column);
+    if (!made.ok()) {
+      return made.status();
+    }
+    made->num_bytes = made->vectors.zero_copy() ? 0
+                                                : made->vectors.view().num_rows *
+                                                      made->vectors.view().dim * sizeof(float);
+    made->first_row_id = row_ids.Value(0);
+    made->row_ids = row_ids.raw_values();
+    made->row_id_array = batch->column(last);
+    rows.batches_.push_back(std::make_shared<const RowBatch>(*std::move(made)));
+  }
+  rows.first_row_id_ = rows.batches_.empty() ? 0 : rows.batches_.front()->first_row_id;
+  return rows;
 }
 
 std::uint64_t Rows::num_bytes() const {
@@ -148,24 +182,31 @@ const float* Rows::vector(std::uint32_t ordinal) const {
   return batch.vectors.view().row(ordinal - batch.first_ordinal);
 }
 
-Result<std::shared_ptr<arrow::Array>> Rows::Take(int column,
-                                                 const std::shared_ptr<arrow::DataType>& type,
-                                                 std::span<const std::uint32_t> ordinals) const {
-  std::vector<ArrayRun> runs;
-  std::vector<std::shared_ptr<arrow::Array>> arrays;  // Keeps those of the runs.
-  for (std::size_t i = 0; i < ordinals.size();) {
-    const RowBatch& batch = BatchOf(ordinals[i]);
-    std::size_t end = i + 1;  // Of the rows that follow each other there, too.
-    while (end < ordinals.size() && ordinals[end] == ordinals[end - 1] + 1 &&
-           ordinals[end] < batch.end()) {
-      ++end;
-    }
-    arrays.push_back(batch.batch->column(column));
-    runs.push_back({arrays.back().get(),
-                    {ordinals[i] - batch.first_ordinal, static_cast<std::int64_t>(end - i)}});
-    i = end;
+std::uint64_t Rows::row_id(std::uint32_t ordinal) const {
+  const RowBatch& batch = BatchOf(ordinal);
+  return batch.row_id(ordinal - batch.first_ordinal);
+}
+
+std::optional<std::uint32_t> Rows::Find(std::uint64_t row_id) const {
+  const auto after = std::upper_bound(
+      batches_.begin(), batches_.end(), row_id,
+      [](std::uint64_t id, const auto& batch) { return id < batch->first_row_id; });
+  if (after == batches_.begin()) {
+    return std::nullopt;
   }
-  return TakeRuns(type, runs);
+  const RowBatch& batch = **(after - 1);
+  const std::uint32_t num_rows = batch.end() - batch.first_ordinal;
+  if (batch.row_ids == nullptr) {
+    const std::uint64_t i = row_id - batch.first_row_id;
+    return i < num_rows ? std::optional(batch.first_ordinal + static_cast<std::uint32_t>(i))
+                        : std::nullopt;
+  }
+  const std::uint64_t* const end = batch.row_ids + num_rows;
+  const std::uint64_t* const found = std::lower_bound(batch.row_ids, end, row_id);
+  return found != end && *found == row_id
+             ? std::optional(batch.first_ordinal +
+                             static_cast<std::uint32_t>(found - batch.row_ids))
+             : std::nullopt;
 }
 
 }  // namespace forebay::table

@@ -1,18 +1,21 @@
-// Rows: the rows of a MemTable as Arrow batches, by ordinal.
+// Rows: the rows of a MemTable or a generation as Arrow batches, by ordinal.
 //
 // Thread safety: immutable; a copy is cheap and keeps the batches alive.
 //
 // Invariants:
 //   1. Batches follow each other without gaps: the first row of one has the ordinal after the last
 //      of the one before.
-//   2. Small batches are put together as they come: of batches that are no more than twice as large
-//      as the one that follows them, fewer than kJoined stand together, unless they have kFullBatch
-//      rows or kFullBytes. (Or Arrow cannot put them together: dictionaries with too many words.)
+//   2. `_rowid`s ascend with the ordinals; in a MemTable without gaps.
+//   3. In a MemTable, small batches are put together as they come: of batches that are no more than
+//      twice as large as the one that follows them, fewer than kJoined stand together, unless they
+//      have kFullBatch rows or kFullBytes. (Or Arrow cannot put them together: dictionaries with
+//      too many words.)
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -21,7 +24,6 @@
 
 namespace arrow {
 class Array;
-class DataType;
 class RecordBatch;
 }  // namespace arrow
 
@@ -31,10 +33,18 @@ struct RowBatch {
   std::uint32_t first_ordinal = 0;
   std::shared_ptr<arrow::RecordBatch> batch;
   ArrowVectors vectors;         ///< Of the vector column.
-  std::uint64_t num_bytes = 0;  ///< That the batch and its vectors take.
+  std::uint64_t num_bytes = 0;  ///< Of memory that the batch and its vectors take.
+  std::uint64_t first_row_id = 0;
+  /// Of each row; nullptr: they follow first_row_id.
+  const std::uint64_t* row_ids = nullptr;
+  std::shared_ptr<arrow::Array> row_id_array = nullptr;  ///< Keeps row_ids.
 
   [[nodiscard]] std::uint32_t end() const {
     return first_ordinal + static_cast<std::uint32_t>(vectors.view().num_rows);
+  }
+  /// `i` counts from the batch's first row.
+  [[nodiscard]] std::uint64_t row_id(std::uint32_t i) const {
+    return row_ids == nullptr ? first_row_id + i : row_ids[i];
   }
 };
 
@@ -44,7 +54,12 @@ class Rows {
   static constexpr std::size_t kJoined = 8;
   static constexpr std::uint64_t kFullBytes = std::uint64_t{4} << 20U;
 
-  Rows() = default;
+  /// Of an empty MemTable, whose first row will have this `_rowid`.
+  explicit Rows(std::uint64_t first_row_id = 0) : first_row_id_(first_row_id) {}
+  /// Of a generation: `batches` of its file, mapped, with `_rowid` as an additional last column.
+  /// kCorruption when `_rowid`s do not ascend.
+  static Result<Rows> OfGeneration(std::span<const std::shared_ptr<arrow::RecordBatch>> batches,
+                                   int vector_column);
 
   /// These rows and those of `batches` after them. `vector_column` is its index.
   [[nodiscard]] Result<Rows> With(std::span<const std::shared_ptr<arrow::RecordBatch>> batches,
@@ -52,22 +67,24 @@ class Rows {
 
   [[nodiscard]] std::uint32_t size() const { return batches_.empty() ? 0 : batches_.back()->end(); }
   [[nodiscard]] std::uint64_t num_bytes() const;
+  /// The first row's, or, where there is none yet, what it will be.
+  [[nodiscard]] std::uint64_t first_row_id() const { return first_row_id_; }
+  [[nodiscard]] std::uint64_t row_id(std::uint32_t ordinal) const;
+  [[nodiscard]] std::optional<std::uint32_t> Find(std::uint64_t row_id) const;
   [[nodiscard]] std::span<const std::shared_ptr<const RowBatch>> batches() const {
     return batches_;
   }
   /// The raw vector of a row, as float32.
   [[nodiscard]] const float* vector(std::uint32_t ordinal) const;
 
-  /// One column of the rows with these ordinals, in this order.
-  [[nodiscard]] Result<std::shared_ptr<arrow::Array>> Take(
-      int column, const std::shared_ptr<arrow::DataType>& type,
-      std::span<const std::uint32_t> ordinals) const;
+  /// The batch that has this row.
+  [[nodiscard]] const RowBatch& BatchOf(std::uint32_t ordinal) const;
 
  private:
   /// Appends a batch; joins it to those before it when there are enough of its size.
   Status Append(std::shared_ptr<arrow::RecordBatch> batch, int vector_column);
-  [[nodiscard]] const RowBatch& BatchOf(std::uint32_t ordinal) const;
 
+  std::uint64_t first_row_id_;
   std::vector<std::shared_ptr<const RowBatch>> batches_;
 };
 

@@ -17,6 +17,7 @@ namespace {
 
 using table::Projection;
 using table::RowBatch;
+using table::Source;
 using table::Version;
 
 arrow::Status ToArrow(const Status& status) {
@@ -39,9 +40,14 @@ class LiveRowReader final : public arrow::RecordBatchReader {
 
   arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* out) override {
     *out = nullptr;
-    const auto batches = version_->rows.batches();
-    while (*out == nullptr && next_ < batches.size()) {
-      ARROW_ASSIGN_OR_RAISE(auto rows, LiveRowsOf(*batches[next_++]));
+    while (*out == nullptr && source_ < version_->sources.size()) {
+      const Source& source = *version_->sources[source_];
+      if (batch_ == source.rows.batches().size()) {
+        ++source_;
+        batch_ = 0;
+        continue;
+      }
+      ARROW_ASSIGN_OR_RAISE(auto rows, LiveRowsOf(source, *source.rows.batches()[batch_++]));
       if (rows->num_rows() > 0) {
         *out = std::move(rows);
       }
@@ -51,17 +57,17 @@ class LiveRowReader final : public arrow::RecordBatchReader {
 
  private:
   [[nodiscard]] arrow::Result<std::shared_ptr<arrow::RecordBatch>> LiveRowsOf(
-      const RowBatch& batch) const {
-    const auto all = projection_.Of(*version_, batch);
+      const Source& source, const RowBatch& batch) const {
+    const auto all = projection_.Of(batch);
     if (!all.ok()) {
       return ToArrow(all.status());
     }
-    if (!filter_.has_value() && version_->dead == nullptr) {
+    if (!filter_.has_value() && source.dead == nullptr) {
       return *all;
     }
     std::vector<table::RowRun> runs;
     const Status chosen =
-        table::ForEachLive(*version_, batch, filter_.has_value() ? &*filter_ : nullptr,
+        table::ForEachLive(source, batch, filter_.has_value() ? &*filter_ : nullptr,
                            [&](std::int64_t i) { table::AppendRow(i, &runs); });
     if (!chosen.ok()) {
       return ToArrow(chosen);
@@ -76,7 +82,8 @@ class LiveRowReader final : public arrow::RecordBatchReader {
   const std::shared_ptr<const Version> version_;
   const std::optional<arrow::compute::Expression> filter_;
   const Projection projection_;
-  std::size_t next_ = 0;
+  std::size_t source_ = 0;  // The next batch is this one's
+  std::size_t batch_ = 0;   // of this number.
 };
 
 }  // namespace
@@ -130,8 +137,15 @@ Result<std::uint64_t> Table::Impl::Count(const arrow::compute::Expression* filte
     if (!bound.ok()) {
       return bound.status();
     }
-    const auto live = table::LiveRows(**version, &**bound);
-    return live.ok() ? Result<std::uint64_t>(live->Count()) : Result<std::uint64_t>(live.status());
+    std::uint64_t count = 0;
+    for (const auto& source : (*version)->sources) {
+      const auto live = table::LiveRows(*source, &**bound);
+      if (!live.ok()) {
+        return live.status();
+      }
+      count += live->Count();
+    }
+    return count;
   });
 }
 

@@ -21,10 +21,18 @@ namespace forebay {
 namespace {
 
 using table::Projection;
+using table::RowPlace;
 using table::RowSet;
+using table::Source;
 using table::Version;
 
-using Hits = std::vector<std::vector<Hit>>;  // One list for each query, of ordinals.
+/// A row of a version, and how far it is.
+struct FoundRow {
+  float distance = 0;
+  RowPlace row;
+
+  friend auto operator<=>(const FoundRow&, const FoundRow&) = default;
+};
 
 Status CheckQueries(VectorView queries, const TableSearchOptions& options, Metric metric,
                     std::size_t dim) {
@@ -45,26 +53,28 @@ Status CheckQueries(VectorView queries, const TableSearchOptions& options, Metri
   return Status::Ok();
 }
 
+using Hits = std::vector<std::vector<Hit>>;  // One list for each query, of ordinals.
+
 /// `live` is nullptr when all rows are eligible that are not dead.
-Result<Hits> SearchIndex(const Version& version, VectorView queries,
+Result<Hits> SearchIndex(const Source& source, VectorView queries,
                          const TableSearchOptions& options, const RowSet* live,
                          SourceStats* stats) {
   SearchOptions search = {.k = options.k,
                           .nprobes = options.nprobes,
                           .refine_factor = options.refine_factor,
-                          .max_row_position = version.rows.size() - std::uint64_t{1},
+                          .max_row_position = source.rows.size() - std::uint64_t{1},
                           .num_threads = options.num_threads};
   search.raw_vectors = [&](std::span<const RowRef> rows, const float** out) {
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      out[i] = version.rows.vector(static_cast<std::uint32_t>(rows[i].row_position));
+      out[i] = source.rows.vector(static_cast<std::uint32_t>(rows[i].row_position));
     }
   };
   if (live != nullptr) {
     search.filter = live->bitmap();
-  } else if (version.dead != nullptr) {
-    search.hidden_ordinals = version.dead->bitmap();
+  } else if (source.dead != nullptr) {
+    search.hidden_ordinals = source.dead->bitmap();
   }
-  Result<SearchResult> result = version.index->Search(queries, search);
+  Result<SearchResult> result = source.index->Search(queries, search);
   if (!result.ok()) {
     return result.status();
   }
@@ -78,17 +88,18 @@ Result<Hits> SearchIndex(const Version& version, VectorView queries,
 }
 
 /// `query_index`, `_distance`, and what the projection takes of the rows.
-Result<std::shared_ptr<arrow::RecordBatch>> ToBatch(const Version& version, const Hits& hits,
+Result<std::shared_ptr<arrow::RecordBatch>> ToBatch(const Version& version,
+                                                    const std::vector<std::vector<FoundRow>>& found,
                                                     const Projection& projection) {
   arrow::UInt32Builder query_index;
   arrow::FloatBuilder distance;
-  std::vector<std::uint32_t> ordinals;
+  std::vector<RowPlace> rows;
   const auto append = [&]() -> arrow::Status {
-    for (std::size_t query = 0; query < hits.size(); ++query) {
-      for (const Hit& hit : hits[query]) {
+    for (std::size_t query = 0; query < found.size(); ++query) {
+      for (const FoundRow& hit : found[query]) {
         ARROW_RETURN_NOT_OK(query_index.Append(static_cast<std::uint32_t>(query)));
         ARROW_RETURN_NOT_OK(distance.Append(hit.distance));
-        ordinals.push_back(static_cast<std::uint32_t>(hit.row_position));
+        rows.push_back(hit.row);
       }
     }
     return arrow::Status::OK();
@@ -100,7 +111,7 @@ Result<std::shared_ptr<arrow::RecordBatch>> ToBatch(const Version& version, cons
   if (!status.ok()) {
     return table::FromArrow(status);
   }
-  auto taken = projection.Take(version, ordinals);
+  auto taken = projection.Take(version, rows);
   if (!taken.ok()) {
     return taken.status();
   }
@@ -110,7 +121,15 @@ Result<std::shared_ptr<arrow::RecordBatch>> ToBatch(const Version& version, cons
   const auto& more = projection.schema()->fields();
   fields.insert(fields.end(), more.begin(), more.end());
   return arrow::RecordBatch::Make(arrow::schema(std::move(fields)),
-                                  static_cast<std::int64_t>(ordinals.size()), std::move(columns));
+                                  static_cast<std::int64_t>(rows.size()), std::move(columns));
+}
+
+/// The k nearest of all sources.
+void KeepNearest(std::size_t k, std::vector<FoundRow>* found) {
+  const std::size_t kept = std::min(k, found->size());
+  std::partial_sort(found->begin(), found->begin() + static_cast<std::ptrdiff_t>(kept),
+                    found->end());
+  found->resize(kept);
 }
 
 }  // namespace
@@ -124,39 +143,37 @@ Result<Projection> Table::Impl::ProjectHits(std::vector<std::string> columns) co
   return Projection::Make(schema_, columns);
 }
 
-Result<Hits> Table::Impl::FindNearest(const Version& version, VectorView queries,
-                                      const TableSearchOptions& options, SourceStats* stats) const {
-  const auto bound = Bind(options.filter);
-  if (!bound.ok()) {
-    return bound.status();
-  }
-  if (version.rows.size() == 0) {
+Result<Hits> Table::Impl::FindNearest(const Source& source, VectorView queries,
+                                      const TableSearchOptions& options,
+                                      const arrow::compute::Expression* filter,
+                                      SourceStats* stats) const {
+  if (source.rows.size() == 0) {
     return Hits(queries.num_rows);
   }
-  const bool by_index = version.index != nullptr;
-  if (by_index && !bound->has_value()) {
-    return SearchIndex(version, queries, options, nullptr, stats);
+  const bool by_index = source.index != nullptr;
+  if (by_index && filter == nullptr) {
+    return SearchIndex(source, queries, options, nullptr, stats);
   }
-  const auto live = table::LiveRows(version, bound->has_value() ? &**bound : nullptr);
+  const auto live = table::LiveRows(source, filter);
   if (!live.ok()) {
     return live.status();
   }
   if (by_index) {
-    return SearchIndex(version, queries, options, &*live, stats);
+    return SearchIndex(source, queries, options, &*live, stats);
   }
   stats->scanned_rows = live->Count() * queries.num_rows;
   stats->reranked_rows = stats->scanned_rows;
-  return table::ExactSearch(version.rows, metric_, queries, options.k, *live, options.num_threads);
+  return table::ExactSearch(source.rows, metric_, queries, options.k, *live, options.num_threads);
 }
 
 Result<TableSearchResult> Table::Impl::Search(VectorView queries,
                                               const TableSearchOptions& options) const {
   return NoThrow([&]() -> Result<TableSearchResult> {
-    const auto start = std::chrono::steady_clock::now();
-    const auto version = Current();
-    if (!version.ok()) {
-      return version.status();
+    const auto current = Current();
+    if (!current.ok()) {
+      return current.status();
     }
+    const Version& version = **current;
     if (Status good = CheckQueries(queries, options, metric_, schema_.dim()); !good.ok()) {
       return good;
     }
@@ -164,19 +181,41 @@ Result<TableSearchResult> Table::Impl::Search(VectorView queries,
     if (!projection.ok()) {
       return projection.status();
     }
-    SourceStats stats = {.source = "memtable",
-                         .num_rows = (*version)->rows.size(),
-                         .num_dead = static_cast<std::size_t>((*version)->num_dead)};
-    const auto hits = FindNearest(**version, queries, options, &stats);
-    if (!hits.ok()) {
-      return hits.status();
+    const auto bound = Bind(options.filter);
+    if (!bound.ok()) {
+      return bound.status();
     }
-    auto rows = ToBatch(**version, *hits, *projection);
+    TableSearchResult result;
+    std::vector<std::vector<FoundRow>> found(queries.num_rows);
+    for (std::uint32_t i = 0; i < version.sources.size(); ++i) {
+      const auto start = std::chrono::steady_clock::now();
+      const Source& source = *version.sources[i];
+      SourceStats stats = {.source = source.name(),
+                           .num_rows = source.rows.size(),
+                           .num_dead = static_cast<std::size_t>(source.num_dead)};
+      const auto hits =
+          FindNearest(source, queries, options, bound->has_value() ? &**bound : nullptr, &stats);
+      if (!hits.ok()) {
+        return hits.status();
+      }
+      for (std::size_t query = 0; query < hits->size(); ++query) {
+        for (const Hit& hit : (*hits)[query]) {
+          found[query].push_back({hit.distance, {i, static_cast<std::uint32_t>(hit.row_position)}});
+        }
+      }
+      stats.seconds =
+          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      result.sources.push_back(std::move(stats));
+    }
+    for (std::vector<FoundRow>& of_query : found) {
+      KeepNearest(options.k, &of_query);
+    }
+    auto rows = ToBatch(version, found, *projection);
     if (!rows.ok()) {
       return rows.status();
     }
-    stats.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    return TableSearchResult{*std::move(rows), {std::move(stats)}};
+    result.rows = *std::move(rows);
+    return result;
   });
 }
 

@@ -72,6 +72,10 @@ Result<std::uint64_t> Table::Count(const arrow::compute::Expression* filter) con
   return impl_->Count(filter);
 }
 
+Status Table::Flush() { return impl_->Flush(); }
+
+Status Table::Merge() { return impl_->Merge(); }
+
 Status Table::Train(const TrainOptions& options) { return impl_->Train(options); }
 
 Result<VerifyReport> Table::Verify() const { return impl_->Verify(); }
@@ -109,13 +113,26 @@ Result<TableStats> Table::Impl::Stats() const {
   if (!version.ok()) {
     return version.status();
   }
-  return TableStats{.num_rows = (*version)->num_live(),
-                    .num_dead = (*version)->num_dead,
-                    .sequence_number = (*version)->sequence_number,
-                    .writer_epoch = writer_epoch_,
-                    .memtable_bytes = (*version)->num_bytes(),
-                    .wal_bytes = (*version)->wal_bytes,
-                    .num_syncs = num_syncs_.load(std::memory_order_relaxed)};
+  TableStats stats = {
+      .num_rows = (*version)->num_live(),
+      .num_dead = (*version)->num_dead(),
+      .sequence_number = (*version)->sequence_number,
+      .writer_epoch = writer_epoch_,
+      .wal_bytes = (*version)->wal_bytes,
+      .num_syncs = num_syncs_.load(std::memory_order_relaxed),
+      .num_flushes = num_flushes_.load(std::memory_order_relaxed),
+      .num_failed_merges = num_failed_merges_.load(std::memory_order_relaxed),
+      .waited_seconds = 1e-9 * static_cast<double>(waited_ns_.load(std::memory_order_relaxed))};
+  for (const auto& source : (*version)->sources) {
+    if (source->generation.number == 0) {
+      stats.memtable_bytes += source->num_bytes();
+      continue;
+    }
+    stats.generations.push_back(source->generation);
+    stats.generations.back().num_rows = source->num_live();
+    stats.generations.back().num_dead = source->num_dead;
+  }
+  return stats;
 }
 
 }  // namespace forebay

@@ -4,9 +4,10 @@
 // leader's below; readers copy `version_` under a mutex that is held for no longer than that.
 //
 // Invariants:
-//   1. A row's ordinal is its place in the MemTable; its `_rowid` is first_row_id + ordinal.
-//   2. `keys_` and `version_` change together, under `keys_mutex_`: who holds it sees both of one
-//      batch.
+//   1. `keys_` are those of the MemTable that is written to. They and `version_` change together,
+//      under `keys_mutex_`: who holds it sees both of one batch.
+//   2. Generations and logs of the manifest hold all rows that `version_` shows, each once: the
+//      logs those of the MemTables. A death is in a log, or in the mask of its generation, or both.
 //   3. A version is published when all that it shows is durable as far as the sync policy says.
 //   4. What can fail because of a batch comes before the log is written: whatever is in a log can
 //   be
@@ -16,6 +17,7 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
@@ -29,10 +31,12 @@
 
 #include "forebay/table.h"
 #include "storage/directory.h"
+#include "table/background_thread.h"
 #include "table/commit_queue.h"
 #include "table/key_index.h"
 #include "table/log_files.h"
 #include "table/manifest.h"
+#include "table/merge_policy.h"
 #include "table/projection.h"
 #include "table/sync_timer.h"
 #include "table/table_schema.h"
@@ -58,6 +62,7 @@ class Table::Impl {
     std::shared_ptr<arrow::Buffer> payload;
     std::vector<table::Key> keys;  // Of the batch's rows, if they have any.
     PutReport report;
+    bool needs_room = false;  // The MemTable was full; nothing was written.
 
     Status status;  // What became of it.
   };
@@ -82,6 +87,8 @@ class Table::Impl {
   Result<std::uint64_t> Delete(const arrow::Array& keys);
   Result<std::uint64_t> Delete(const arrow::compute::Expression& filter);
   Status Train(const TrainOptions& asked);
+  Status Flush();
+  Status Merge();
   Status Close();
   [[nodiscard]] Result<TableSearchResult> Search(VectorView queries,
                                                  const TableSearchOptions& options) const;
@@ -122,22 +129,23 @@ class Table::Impl {
 
   /// Deletes the rows that choose(version) gives, in ascending order. How many.
   Result<std::uint64_t> DeleteRows(
-      const std::function<Result<std::vector<std::uint32_t>>(const table::Version&)>& choose);
+      const std::function<Result<std::vector<table::RowPlace>>(const table::Version&)>& choose);
+  /// The live row of a key; under keys_mutex_, or in the leader's turn.
+  [[nodiscard]] std::optional<table::RowPlace> FindKey(const table::Version& version,
+                                                       const table::Key& key) const;
 
   // search.cc
   [[nodiscard]] Result<table::Projection> ProjectHits(std::vector<std::string> columns) const;
-  /// The nearest rows of each query, by ordinal.
-  [[nodiscard]] Result<std::vector<std::vector<Hit>>> FindNearest(const table::Version& version,
-                                                                  VectorView queries,
-                                                                  const TableSearchOptions& options,
-                                                                  SourceStats* stats) const;
+  /// The nearest rows of each query in one source, by ordinal. `filter` is bound, or nullptr.
+  [[nodiscard]] Result<std::vector<std::vector<Hit>>> FindNearest(
+      const table::Source& source, VectorView queries, const TableSearchOptions& options,
+      const arrow::compute::Expression* filter, SourceStats* stats) const;
 
   // verify.cc
   Status VerifyFilesOnce(const table::Version& version, VerifyReport* report) const;
   Status VerifyFiles(const table::Version& version, VerifyReport* report) const;
-  Status VerifyKeys(const table::Version& version, const table::RowSet& live,
-                    VerifyReport* report) const;
-  Status VerifyRows(const table::Version& version, VerifyReport* report) const;
+  Status VerifyKeys(const table::Version& version, VerifyReport* report) const;
+  Status VerifySource(const table::Source& source, VerifyReport* report) const;
 
   // commit.cc: the leader's.
   static bool FitsGroup(std::span<Write* const> group, const Write& next);
@@ -145,13 +153,13 @@ class Table::Impl {
   Status CommitPuts(std::span<Write* const> group);
   /// The rows are alive, and ascend.
   Status CommitDeaths(const std::shared_ptr<const table::Version>& before,
-                      const std::vector<std::uint32_t>& rows);
+                      const std::vector<table::RowPlace>& rows);
   /// Writes records to the log and syncs it, and runs the bodies, at the same time as far as that
   /// pays. If any of it fails, the table takes no more writes.
   Status LogWhile(std::span<const wal::WalRecord> records,
                   std::initializer_list<std::function<Status()>> bodies);
   Status SyncLog();
-  /// Counts what was logged since the version that this one was made from.
+  /// Counts what is in the logs.
   void CountLogged(table::Version* version) const;
   /// What the timer does.
   void SyncNow();
@@ -160,24 +168,30 @@ class Table::Impl {
   /// Why writes are refused, if they are.
   [[nodiscard]] Status CheckWritable() const;
 
-  /// A version with more rows, which is not published yet, and their keys.
+  /// A version with more rows, which is not published yet, its MemTable, and the rows' keys.
   struct Appended {
+    Appended(const table::Version& before, std::uint64_t num_batches);
+
     std::shared_ptr<table::Version> version;
+    std::shared_ptr<table::Source> memtable;
     table::KeyIndex::Addition keys;
   };
   /// Puts the rows of a group behind those that are there.
   Status AddRows(std::span<Write* const> group, table::Rows* rows) const;
-  /// Finds what those rows replace, and makes room for their keys.
-  Status AddKeys(std::uint32_t first_row, std::span<Write* const> group, Appended* appended);
-  /// Encodes the rows of a group into the index, if there is one.
-  Status Index(const table::Version& before, std::span<Write* const> group) const;
+  /// Finds what the rows of a group replace, and makes room for their keys.
+  Status AddKeys(const table::Version& before, std::span<Write* const> group, Appended* appended);
+  /// Encodes the rows of a group into the MemTable's index, if there is one.
+  Status Index(const table::Source& memtable, std::span<Write* const> group) const;
   void PublishAppended(Appended appended) noexcept;
   /// A version in which these rows are dead.
   static std::shared_ptr<table::Version> WithDeaths(const table::Version& before,
-                                                    std::span<const std::uint32_t> rows,
+                                                    std::span<const table::RowPlace> rows,
                                                     std::uint64_t sequence_number);
   [[nodiscard]] Result<std::vector<table::Key>> KeysOfRows(
-      const table::Version& version, const std::vector<std::uint32_t>& rows) const;
+      const table::Version& version, std::span<const table::RowPlace> rows) const;
+  /// Of those of these rows that are in the MemTable.
+  [[nodiscard]] Result<std::vector<table::Key>> MemTableKeys(
+      const table::Version& version, std::span<const table::RowPlace> rows) const;
   void Publish(std::shared_ptr<const table::Version> version) noexcept;
 
   // close.cc
@@ -187,8 +201,49 @@ class Table::Impl {
   /// Makes it the newest manifest, with the next number and how much of the log is durable.
   Status PublishNext(table::Manifest next);
 
+  // flush.cc
+  /// Freezes the MemTable if it has no room for so much more, or waits until it has been flushed.
+  Status MakeRoom(std::size_t num_rows, std::size_t num_bytes);
+  [[nodiscard]] bool HasRoom(std::uint64_t num_rows, std::uint64_t num_bytes) const;
+  /// A new MemTable and a new log; the old MemTable is flushed from now on. The leader's.
+  Status Freeze();
+  /// Begins to flush what is frozen, unless that goes on already. The leader's.
+  void StartFlush();
+  /// Waits for the flush that goes on, if there is one. What became of the last one.
+  Status WaitForFlush();
+  /// What the background thread does.
+  Status FlushFrozen();
+  /// The frozen MemTable is this generation from now on. The leader's.
+  Status InstallFlushed(const table::ManifestGeneration& generation, table::Source source);
+  /// Writes masks of the generations that have deaths which their masks lack; their batches are
+  /// durable then. The leader's.
+  Status WriteMasks(const table::Version& version, table::Manifest* next);
+  /// Makes these the table's, with masks, and removes files that no reader opens any more. The
+  /// leader's.
+  Status InstallGenerations(std::shared_ptr<table::Version> after, table::Manifest next);
+  /// Makes all that was logged durable. The leader's.
+  Status SyncAll();
+  /// The columns of a generation's rows.
+  [[nodiscard]] Result<table::Projection> StoredColumns() const;
+  /// Another log; the manifest that names it is `next`, which is not published yet.
+  Result<std::unique_ptr<wal::WalWriter>> BeginLog(std::uint64_t first_sequence_number,
+                                                   table::Manifest* next) const;
+
+  // merge.cc
+  /// Merges what the policy chooses, after the merges before it.
+  void MergeInBackground();
+  /// With merge_mutex_.
+  Status MergeGenerations(table::GenerationRange range, std::uint64_t bytes_per_second);
+  /// `generation` takes the place of these; nullopt: none of their rows is alive. The leader's.
+  Status InstallMerged(table::GenerationRange range,
+                       const std::optional<table::ManifestGeneration>& generation,
+                       table::Source source);
+
   // replay.cc
   Status Replay();
+  Status OpenGenerations(table::Version* version);
+  [[nodiscard]] Result<std::shared_ptr<const table::Source>> EmptyMemTable(
+      const std::optional<IvfPqModel>& model, std::uint64_t first_row_id) const;
   /// Puts up to the next delete. How many records that were.
   Result<std::size_t> ReplayPuts(std::span<const table::LoggedRecord> records);
   Result<std::size_t> ReplayDelete(const table::LoggedRecord& logged);
@@ -197,9 +252,10 @@ class Table::Impl {
   [[nodiscard]] MemIndexOptions IndexOptions() const;
 
   // train.cc
-  /// Brings the index, which has the version's first rows, up to the last one, and makes it the
-  /// table's. The leader's.
-  Status UseModel(const IvfPqModel& model, std::shared_ptr<IvfPqMemIndex> index);
+  /// Brings the index, which has the first rows of the MemTable that begins with first_row_id, up
+  /// to the last one, and makes it the table's. The leader's.
+  Status UseModel(const IvfPqModel& model, std::shared_ptr<IvfPqMemIndex> index,
+                  std::uint64_t first_row_id);
 
   const std::shared_ptr<storage::Directory> directory_;  // Shared with attempts to open it.
   const table::TableSchema schema_;
@@ -216,16 +272,34 @@ class Table::Impl {
   mutable std::shared_mutex keys_mutex_;
   table::KeyIndex keys_;
   std::atomic<std::uint64_t> num_syncs_{0};
+  std::atomic<std::uint64_t> num_flushes_{0};
+  std::atomic<std::uint64_t> num_failed_merges_{0};  // In the background.
+  std::atomic<std::int64_t> waited_ns_{0};           // Puts, for a flush.
+
+  std::mutex flush_mutex_;  // Of the following two.
+  bool flushing_ = false;
+  Status flush_status_;  // Of the last one that ended.
+  std::condition_variable flushed_;
+  std::atomic<bool> stopping_{false};
+  std::mutex merge_mutex_;  // Held by whoever merges.
 
   // The leader's.
   std::unique_ptr<storage::DirectoryLock> lock_;
   table::Manifest manifest_;
   std::unique_ptr<wal::WalWriter> log_;
+  /// A MemTable that is not written to any more, and is the version's last but one.
+  struct Frozen {
+    std::uint64_t sequence_number;  // Its last batch's.
+    std::string next_log;           // The first that has nothing of it.
+  };
+  std::optional<Frozen> frozen_;
   bool refuses_ = false;  // Writes.
   Status refusal_;        // Why; OK where there was no memory to say it.
 
-  // With SyncPolicy::kInterval. Last: it uses the rest.
-  std::unique_ptr<table::SyncTimer> timer_;
+  // Last: they use the rest.
+  std::unique_ptr<table::SyncTimer> timer_;           // With SyncPolicy::kInterval.
+  std::unique_ptr<table::BackgroundThread> flusher_;  // Where it is written to,
+  std::unique_ptr<table::BackgroundThread> merger_;   // and this as well.
 };
 
 }  // namespace forebay

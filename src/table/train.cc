@@ -14,22 +14,26 @@
 namespace forebay {
 namespace {
 
+using table::RowPlace;
+using table::Source;
 using table::Version;
 
 /// Up to max_rows live rows, drawn at random, one after the other.
 std::vector<float> GatherLive(const Version& version, std::size_t dim, std::size_t max_rows,
                               std::uint64_t seed) {
-  std::vector<std::uint32_t> live;
+  std::vector<RowPlace> live;
   live.reserve(version.num_live());
-  for (std::uint32_t row = 0; row < version.rows.size(); ++row) {
-    if (!version.IsDead(row)) {
-      live.push_back(row);
+  for (std::uint32_t source = 0; source < version.sources.size(); ++source) {
+    for (std::uint32_t row = 0; row < version.sources[source]->rows.size(); ++row) {
+      if (!version.sources[source]->IsDead(row)) {
+        live.push_back({source, row});
+      }
     }
   }
   std::vector<float> vectors;
   vectors.reserve(std::min(live.size(), max_rows) * dim);
   for (const std::size_t i : model::SampleAscending(live.size(), max_rows, seed)) {
-    const float* const vector = version.rows.vector(live[i]);
+    const float* const vector = version.vector(live[i]);
     vectors.insert(vectors.end(), vector, vector + dim);
   }
   return vectors;
@@ -44,10 +48,10 @@ std::size_t NumTrained(const TrainOptions& options, std::size_t num_rows) {
 }
 
 /// Indexes the rows from the ordinal `begin` on.
-Status IndexRows(const Version& version, std::uint32_t begin, std::size_t num_threads,
+Status IndexRows(const table::Rows& rows, std::uint32_t begin, std::size_t num_threads,
                  IvfPqMemIndex* index) {
   std::vector<VectorBatch> batches;
-  for (const auto& batch : version.rows.batches()) {
+  for (const auto& batch : rows.batches()) {
     if (batch->end() <= begin) {
       continue;
     }
@@ -88,28 +92,39 @@ Status Table::Impl::Train(const TrainOptions& asked) {
       return made.status();
     }
     auto index = std::make_shared<IvfPqMemIndex>(*std::move(made));
-    Status indexed = IndexRows(**version, 0, options_.num_threads, index.get());
+    const table::Rows& rows = (*version)->memtable().rows;
+    Status indexed = IndexRows(rows, 0, options_.num_threads, index.get());
     if (!indexed.ok()) {
       return indexed;
     }
     Write write;
-    write.alone = [&] { return UseModel(*model, index); };
+    write.alone = [&] { return UseModel(*model, index, rows.first_row_id()); };
     return Commit(&write);
   });
 }
 
-Status Table::Impl::UseModel(const IvfPqModel& model, std::shared_ptr<IvfPqMemIndex> index) {
+Status Table::Impl::UseModel(const IvfPqModel& model, std::shared_ptr<IvfPqMemIndex> index,
+                             std::uint64_t first_row_id) {
   if (Status writable = CheckWritable(); !writable.ok()) {
     return writable;
   }
   auto after = std::make_shared<Version>(*version_);
-  Status indexed = IndexRows(*after, static_cast<std::uint32_t>(index->size()),
+  Source memtable = after->memtable();
+  if (memtable.rows.first_row_id() != first_row_id) {  // It was flushed meanwhile.
+    auto empty = IvfPqMemIndex::Create(model, IndexOptions());
+    if (!empty.ok()) {
+      return empty.status();
+    }
+    index = std::make_shared<IvfPqMemIndex>(*std::move(empty));
+  }
+  Status indexed = IndexRows(memtable.rows, static_cast<std::uint32_t>(index->size()),
                              options_.num_threads, index.get());
   if (!indexed.ok()) {
     return indexed;
   }
   after->model = model;
-  after->index = std::move(index);
+  memtable.index = std::move(index);
+  after->SetMemTable(std::move(memtable));
   if (manifest_.model_fingerprint != model.fingerprint()) {
     if (Status written = table::WriteModel(directory_.get(), model); !written.ok()) {
       return Poison(written);
@@ -119,7 +134,6 @@ Status Table::Impl::UseModel(const IvfPqModel& model, std::shared_ptr<IvfPqMemIn
     if (Status published = PublishNext(std::move(next)); !published.ok()) {
       return Poison(published);  // It may be the newest one or not.
     }
-    table::RemoveUnnamedFiles(directory_.get(), manifest_);
   }
   Publish(std::move(after));
   return Status::Ok();

@@ -10,6 +10,7 @@
 
 #include "base/no_throw.h"
 #include "table/filter.h"
+#include "table/generation.h"
 #include "table/log_files.h"
 #include "table/model_store.h"
 #include "table/table_impl.h"
@@ -17,27 +18,28 @@
 namespace forebay {
 namespace {
 
+using table::RowPlace;
 using table::RowSet;
+using table::Source;
 using table::Version;
 
 /// Every code equals the encoding of its raw vector, and every row has one.
-Status VerifyCodes(const Version& version, const MemIndexOptions& options,
-                   std::size_t num_threads) {
-  auto fresh = IvfPqMemIndex::Create(*version.model, options);
+Status VerifyCodes(const Source& source, const MemIndexOptions& options, std::size_t num_threads) {
+  auto fresh = IvfPqMemIndex::Create(source.index->model(), options);
   if (!fresh.ok()) {
     return fresh.status();
   }
   std::vector<VectorBatch> batches;
-  for (const auto& batch : version.rows.batches()) {
+  for (const auto& batch : source.rows.batches()) {
     batches.push_back(batch->vectors.batch(batch->first_ordinal));
   }
   const auto encoded = fresh->InsertBatches(batches, num_threads);
   if (!encoded.ok()) {
     return encoded.status();
   }
-  const std::vector<PartitionEntries> stored = version.index->partitions();
+  const std::vector<PartitionEntries> stored = source.index->partitions();
   const std::vector<PartitionEntries> expected = fresh->partitions();
-  const std::size_t code_len = version.model->pq().code_len();
+  const std::size_t code_len = source.index->model().pq().code_len();
   for (std::size_t i = 0; i < expected.size(); ++i) {
     // The index may have later rows, at the end.
     const std::size_t num_rows = expected[i].row_positions.size();
@@ -47,12 +49,11 @@ Status VerifyCodes(const Version& version, const MemIndexOptions& options,
                    stored[i].row_positions.begin()) &&
         std::equal(expected[i].codes.begin(), expected[i].codes.end(), stored[i].codes.begin());
     const bool no_more = stored[i].row_positions.size() == num_rows ||
-                         stored[i].row_positions[num_rows] >= version.rows.size();
+                         stored[i].row_positions[num_rows] >= source.rows.size();
     if (!equal || !no_more) {
-      return Status::Corruption(fmt::format(
-          "partition {}: its {} codes of {} bytes are not those of its raw vectors; open "
-          "the table again, which encodes them anew",
-          i, num_rows, code_len));
+      return Status::Corruption(
+          fmt::format("{}, partition {}: its {} codes of {} bytes are not those of its raw vectors",
+                      source.name(), i, num_rows, code_len));
     }
   }
   return Status::Ok();
@@ -108,9 +109,14 @@ Status Table::Impl::VerifyFilesOnce(const Version& version, VerifyReport* report
       return model.status();
     }
   }
+  for (const table::ManifestGeneration& generation : manifest->generations) {
+    if (Status intact = table::CheckGenerationFiles(*directory_, generation); !intact.ok()) {
+      return intact;
+    }
+  }
   report->num_log_records = logs->records.size();
-  const std::uint64_t last =
-      logs->records.empty() ? 0 : logs->records.back().record.sequence_number;
+  const std::uint64_t last = logs->records.empty() ? manifest->sequence_number
+                                                   : logs->records.back().record.sequence_number;
   if (last < version.sequence_number) {
     return Status::Corruption(fmt::format("the log ends with batch {}; {} were acknowledged", last,
                                           version.sequence_number));
@@ -118,56 +124,63 @@ Status Table::Impl::VerifyFilesOnce(const Version& version, VerifyReport* report
   return Status::Ok();
 }
 
-Status Table::Impl::VerifyKeys(const Version& version, const RowSet& live,
-                               VerifyReport* report) const {
+Status Table::Impl::VerifyKeys(const Version& version, VerifyReport* report) const {
   if (!schema_.key_column().has_value()) {
     return Status::Ok();
   }
-  std::vector<std::uint32_t> rows;
-  live.ForEach([&](std::uint32_t row) { rows.push_back(row); });
-  auto keys = KeysOfRows(version, rows);
-  if (!keys.ok()) {
-    return keys.status();
-  }
   std::unordered_set<table::Key> different;
-  for (table::Key& key : *keys) {
-    different.insert(std::move(key));
+  std::uint64_t num_live = 0;
+  for (std::uint32_t source = 0; source < version.sources.size(); ++source) {
+    const auto live = table::LiveRows(*version.sources[source], nullptr);
+    if (!live.ok()) {
+      return live.status();
+    }
+    std::vector<RowPlace> rows;
+    live->ForEach([&](std::uint32_t row) { rows.push_back({source, row}); });
+    auto keys = KeysOfRows(version, rows);
+    if (!keys.ok()) {
+      return keys.status();
+    }
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      // The MemTable's are checked by what they become when they are flushed.
+      const auto found = version.sources[source]->FindKey((*keys)[i]);
+      if (source != version.memtable_place() && found != rows[i].ordinal) {
+        return Status::Corruption(fmt::format("{}: its keys do not lead to row {}",
+                                              version.sources[source]->name(), rows[i].ordinal));
+      }
+      different.insert(std::move((*keys)[i]));
+    }
+    num_live += rows.size();
   }
   report->num_keys = different.size();
-  return different.size() == rows.size()
+  return different.size() == num_live
              ? Status::Ok()
-             : Status::Corruption(fmt::format("{} live rows have only {} different keys",
-                                              rows.size(), different.size()));
+             : Status::Corruption(fmt::format("{} live rows have only {} different keys", num_live,
+                                              different.size()));
 }
 
-Status Table::Impl::VerifyRows(const Version& version, VerifyReport* report) const {
-  const auto live = table::LiveRows(version, nullptr);
+Status Table::Impl::VerifySource(const Source& source, VerifyReport* report) const {
+  const auto live = table::LiveRows(source, nullptr);
   if (!live.ok()) {
     return live.status();
   }
-  report->num_rows = live->Count();
-  if (Status keys = VerifyKeys(version, *live, report); !keys.ok()) {
-    return keys;
-  }
-  if (report->num_rows == 0) {
-    return Status::Ok();
-  }
-  if (version.index != nullptr) {
-    if (Status codes = VerifyCodes(version, IndexOptions(), options_.num_threads); !codes.ok()) {
+  if (source.index != nullptr) {
+    if (Status codes = VerifyCodes(source, IndexOptions(), options_.num_threads); !codes.ok()) {
       return codes;
     }
-    report->num_codes = version.rows.size();
+    report->num_codes += source.rows.size();
+  }
+  const std::vector<std::uint32_t> rows = live->ToVector();
+  report->num_rows += rows.size();
+  if (rows.empty()) {
+    return Status::Ok();
   }
   // From where the first row is, to everywhere.
-  std::uint32_t first = 0;
-  while (!live->Contains(first)) {
-    ++first;
-  }
   TableSearchOptions everything = {
-      .k = version.rows.size(), .nprobes = SIZE_MAX, .refine_factor = 1};
+      .k = source.rows.size(), .nprobes = SIZE_MAX, .refine_factor = 1};
   SourceStats stats;
-  const auto hits =
-      FindNearest(version, {version.rows.vector(first), 1, schema_.dim()}, everything, &stats);
+  const auto hits = FindNearest(source, {source.rows.vector(rows.front()), 1, schema_.dim()},
+                                everything, nullptr, &stats);
   return hits.ok() ? VerifyFound(hits->front(), *live) : hits.status();
 }
 
@@ -181,8 +194,13 @@ Result<VerifyReport> Table::Impl::Verify() const {
     if (Status files = VerifyFiles(**version, &report); !files.ok()) {
       return files;
     }
-    if (Status rows = VerifyRows(**version, &report); !rows.ok()) {
-      return rows;
+    if (Status keys = VerifyKeys(**version, &report); !keys.ok()) {
+      return keys;
+    }
+    for (const auto& source : (*version)->sources) {
+      if (Status rows = VerifySource(*source, &report); !rows.ok()) {
+        return rows;
+      }
     }
     return report;
   });

@@ -137,12 +137,13 @@ std::size_t TrainUntil(Table* table, const std::atomic<bool>& stop) {
   return num_trained;
 }
 
-TEST(TableThreadsTest, ReadersSeeWholeBatches) {
+/// All of the above on one table.
+void WriteAndReadAtOnce(const TableOptions& options, TableStats* stats) {
   constexpr std::int64_t kNumBatches = 200;
   const auto directory = std::make_shared<FaultyDirectory>();
   // While a batch is synced its rows are in the index, and not to be seen.
   const auto slow = std::make_shared<SlowSyncDirectory>(directory, 200us);
-  Table table = Make(slow, {.num_threads = 2});
+  Table table = Make(slow, options);
   std::atomic<bool> stop{false};
   std::size_t num_trained = 0;
   {
@@ -163,8 +164,24 @@ TEST(TableThreadsTest, ReadersSeeWholeBatches) {
   EXPECT_TRUE(verified.ok()) << verified.status().ToString();
   const StoredRows before = Contents(table);
   EXPECT_EQ(before.size(), 2 * kBatchRows);
+  *stats = table.stats().value();
   ASSERT_TRUE(table.Close().ok());
   EXPECT_EQ(Contents(Reopen(directory)), before);
+}
+
+TEST(TableThreadsTest, ReadersSeeWholeBatches) {
+  TableStats stats;
+  WriteAndReadAtOnce({.num_threads = 2}, &stats);
+  EXPECT_EQ(stats.num_flushes, 0U);
+}
+
+TEST(TableThreadsTest, ReadersSeeWholeBatchesWhileTheTableIsFlushedAndMerged) {
+  TableStats stats;
+  WriteAndReadAtOnce({.max_memtable_rows = 10 * kBatchRows, .merge_fan_in = 3, .num_threads = 2},
+                     &stats);
+  EXPECT_GT(stats.num_flushes, 10U);
+  EXPECT_EQ(stats.num_failed_merges, 0U);
+  EXPECT_LT(stats.generations.size(), 10U);
 }
 
 TEST(TableThreadsTest, AnOldSnapshotStaysAsItWas) {

@@ -115,6 +115,10 @@ class TableRun {
         return table_.Unpin();
       case SmallStep::kOpenBeside:
         return table_.OpenBeside();
+      case SmallStep::kFlush:
+        return table_.Flush();
+      case SmallStep::kMerge:
+        return table_.Merge();
     }
   }
 

@@ -78,7 +78,10 @@ CheckedTable::CheckedTable(const TableKind& kind, std::optional<IvfPqModel> mode
 }
 
 TableOptions CheckedTable::Options() const {
-  return {.on_bad_vectors = on_bad_vectors_, .fill_value = kFill, .num_threads = 2};
+  return {.merge_fan_in = 0,  // Merges are steps.
+          .on_bad_vectors = on_bad_vectors_,
+          .fill_value = kFill,
+          .num_threads = 2};
 }
 
 std::unique_ptr<storage::Directory> CheckedTable::Directory() const {
@@ -135,6 +138,18 @@ void CheckedTable::Train(const TrainOptions& options) {
   }
 }
 
+void CheckedTable::Flush() {
+  RequireOk("Flush", table_->Flush());
+  num_flushed_ = model_.next_row_id();
+}
+
+void CheckedTable::Merge() {
+  RequireOk("Merge", table_->Merge());
+  const auto stats = table_->stats();
+  RequireOk("stats", stats.status());
+  Require(stats->generations.size() <= 1, "Merge left ", stats->generations.size(), " generations");
+}
+
 void CheckedTable::Reopen(testing::Reopen how) {
   using Way = testing::Reopen;
   std::shared_ptr<FaultyDirectory> left;
@@ -151,9 +166,11 @@ void CheckedTable::Reopen(testing::Reopen how) {
   RequireOk("Open", opened.status());
   table_.emplace(*std::move(opened));
   const RecoveryReport& recovery = table_->recovery();
-  Require(recovery.num_rows == model_.next_row_id(), "recovery has ", recovery.num_rows, " rows");
-  Require(recovery.num_deaths == model_.next_row_id() - model_.rows().size(), "recovery has ",
-          recovery.num_deaths, " deaths");
+  Require(recovery.num_rows == model_.next_row_id() - num_flushed_, "recovery has ",
+          recovery.num_rows, " rows");
+  const std::uint64_t num_deaths = model_.next_row_id() - model_.rows().size();
+  Require(num_flushed_ > 0 ? recovery.num_deaths <= num_deaths : recovery.num_deaths == num_deaths,
+          "recovery has ", recovery.num_deaths, " deaths");
   Require(recovery.torn_bytes == 0, "recovery cut ", recovery.torn_bytes, " bytes");
 }
 

@@ -43,6 +43,8 @@ class CheckedTable {
   void Delete(std::span<const std::uint64_t> keys);
   void Delete(const TableFilter& filter);
   void Train(const TrainOptions& options);
+  void Flush();
+  void Merge();
   void Reopen(Reopen how);
   /// Another writer is refused; a reader sees the same.
   void OpenBeside() const;
@@ -76,6 +78,7 @@ class CheckedTable {
   std::shared_ptr<FaultyDirectory> directory_ = std::make_shared<FaultyDirectory>();
   OnBadVectors on_bad_vectors_;
   TableModel model_;
+  std::uint64_t num_flushed_ = 0;  // Rows, dead ones too.
   std::optional<Table> table_;
   std::vector<Pinned> pinned_;
 };

@@ -48,7 +48,8 @@ rc::Gen<TableStep> Steps() {
       gen::element(Reopen::kClosed, Reopen::kDestroyed, Reopen::kKilled, Reopen::kPowerCut),
       [](Reopen how) { return TableStep(ReopenStep{how}); });
   const auto small =
-      gen::map(gen::element(SmallStep::kPin, SmallStep::kUnpin, SmallStep::kOpenBeside),
+      gen::map(gen::element(SmallStep::kPin, SmallStep::kUnpin, SmallStep::kOpenBeside,
+                            SmallStep::kFlush, SmallStep::kFlush, SmallStep::kMerge),
                [](SmallStep step) { return TableStep(step); });
   return gen::weightedOneOf<TableStep>({{6, gen::cast<TableStep>(PutSteps())},
                                         {2, gen::cast<TableStep>(DeleteSteps())},
@@ -56,7 +57,7 @@ rc::Gen<TableStep> Steps() {
                                         {2, reads},
                                         {1, gen::cast<TableStep>(TrainSteps())},
                                         {1, reopens},
-                                        {1, small}});
+                                        {2, small}});
 }
 
 std::ostream& Print(std::ostream& out, const PutStep& step) {

@@ -57,7 +57,7 @@ struct ReopenStep {
   Reopen how = Reopen::kClosed;
 };
 
-enum class SmallStep { kPin, kUnpin, kOpenBeside };
+enum class SmallStep { kPin, kUnpin, kOpenBeside, kFlush, kMerge };
 
 using TableStep =
     std::variant<PutStep, DeleteStep, TableSearchStep, ReadStep, TrainStep, ReopenStep, SmallStep>;

@@ -23,6 +23,11 @@ std::optional<IvfPqModel> ModelOf(const TableWorkloadOptions& options) {
                            : std::nullopt;
 }
 
+/// Nothing happens but what the calls ask for.
+TableOptions TableOptionsOf(const TableWorkloadOptions& options) {
+  return {.sync = options.sync, .merge_fan_in = 0};
+}
+
 void RequireCount(const Result<std::uint64_t>& count, std::size_t expected) {
   if (count.ok() && *count != expected) {
     throw std::runtime_error("Delete reported " + std::to_string(*count) + ", expected " +
@@ -50,8 +55,10 @@ void TableWorkload::AddAll() {
   };
   AddPut(3, 30);
   AddPut(1, 3);
+  Add({.call = TableCall::kFlush});
   AddPut(40, 30);
   AddDelete({0, 1, 2, 100});
+  Add({.call = TableCall::kFlush});
   AddDelete(numbers(20, 35));
   AddDelete({.kind = TableFilter::Kind::kNothing});
   Add({.call = TableCall::kTrain, .seed = 1});
@@ -59,13 +66,19 @@ void TableWorkload::AddAll() {
   Add({.call = TableCall::kClose});
   Add({.call = TableCall::kOpen});
   AddPut(20, 30);
+  Add({.call = TableCall::kFlush});
   AddDelete({.kind = TableFilter::Kind::kTextIsMissing});
+  Add({.call = TableCall::kMerge});
   Add({.call = TableCall::kTrain, .seed = 2});
   AddPut(2, 30);
   AddPut(700, 1000);  // So many bytes that they are encoded while they are logged.
+  Add({.call = TableCall::kFlush});
+  AddPut(4, 30);
+  Add({.call = TableCall::kMerge});
   Add({.call = TableCall::kClose});
   Add({.call = TableCall::kOpen});
   AddDelete(numbers(0, 90));
+  Add({.call = TableCall::kFlush});
   AddPut(1, 2);
   Add({.call = TableCall::kClose});
 }
@@ -111,12 +124,12 @@ void TableWorkload::AddDelete(const TableFilter& filter) {
 }
 
 Result<Table> TableWorkload::Open(const std::shared_ptr<storage::Directory>& directory) const {
-  return Table::Impl::Open(std::make_unique<SharedDirectory>(directory), {.sync = options_.sync});
+  return Table::Impl::Open(std::make_unique<SharedDirectory>(directory), TableOptionsOf(options_));
 }
 
 Result<Table> TableWorkload::Create(const std::shared_ptr<storage::Directory>& directory) const {
   return Table::Impl::Create(std::make_unique<SharedDirectory>(directory), definition_,
-                             {.sync = options_.sync});
+                             TableOptionsOf(options_));
 }
 
 Status TableWorkload::DoPut(const Step& step, const TableModel& before, Table* table) const {
@@ -162,6 +175,10 @@ Status TableWorkload::Do(std::size_t i, const std::shared_ptr<storage::Directory
                               .max_iters = 2,
                               .pq_max_iters = 2,
                               .seed = step.seed});
+    case TableCall::kFlush:
+      return (*table)->Flush();
+    case TableCall::kMerge:
+      return (*table)->Merge();
     case TableCall::kClose: {
       Status closed = (*table)->Close();
       table->reset();

@@ -24,7 +24,17 @@ struct TableWorkloadOptions {
   bool small = false;
 };
 
-enum class TableCall { kCreate, kPut, kDeleteKeys, kDeleteWhere, kTrain, kClose, kOpen };
+enum class TableCall {
+  kCreate,
+  kPut,
+  kDeleteKeys,
+  kDeleteWhere,
+  kTrain,
+  kFlush,
+  kMerge,
+  kClose,
+  kOpen
+};
 
 class TableWorkload {
  public:

@@ -38,6 +38,18 @@ Manifest Example(std::uint64_t number) {
           .primary_key = "w\xc3\xb6rd",
           .metric = Metric::kCosine,
           .model_fingerprint = 0xfedcba9876543210,
+          .generations = {{.number = 3,
+                           .num_rows = 4'294'967'295,
+                           .num_dead = 5,
+                           .rows = {"generation-3-rows", 1000, 0x8000000000000001},
+                           .index = segment::FileSum{"generation-3-index", 64, 7},
+                           .model_fingerprint = 0xfedcba9876543211,
+                           .keys = segment::FileSum{"generation-3-keys", 8, 9},
+                           .mask = segment::FileSum{"generation-3-mask", 1, 2}},
+                          {.number = 2, .num_rows = 1, .rows = {"generation-2-rows", 1, 1}}},
+          .next_generation = 4,
+          .sequence_number = 77,
+          .next_row_id = 88,
           .logs = {{"wal-11", 4096}, {"wal-12", 64 + number}}};
 }
 
@@ -73,18 +85,34 @@ TEST(ManifestTest, EveryFlippedByteAndEveryCutIsSeen) {
 
 TEST(ManifestTest, AnotherVersionIsUnsupported) {
   const std::string text = SerializeManifest(Example(7));
-  for (const std::string version : {"2", "10"}) {
+  for (const std::string version : {"0", "3", "20"}) {
     std::string other = text;
-    other.replace(text.find(" 1 ") + 1, 1, version);
+    other.replace(text.find(" 2 ") + 1, 1, version);
     EXPECT_EQ(ParseManifest(Bytes(other), "m").status().code(), StatusCode::kUnsupported);
   }
 }
 
 /// With the text between braces as the JSON, and its checksum.
-Status StatusOfJson(const std::string& json) {
-  const std::string text =
-      fmt::format("forebay-manifest 1 {:016x}\n{}", XXH3_64bits(json.data(), json.size()), json);
-  return ParseManifest(Bytes(text), "m").status();
+Result<Manifest> ParseJson(const std::string& json, int version) {
+  const std::string text = fmt::format("forebay-manifest {} {:016x}\n{}", version,
+                                       XXH3_64bits(json.data(), json.size()), json);
+  return ParseManifest(Bytes(text), "m");
+}
+
+Status StatusOfJson(const std::string& json) { return ParseJson(json, 2).status(); }
+
+TEST(ManifestTest, WhatCouldNotBeFlushedHasNoGenerations) {
+  const auto parsed = ParseJson(R"({"number": 5, "writer_epoch": 2, "vector_column": "v",
+      "primary_key": null, "metric": "l2", "model_fingerprint": null,
+      "logs": [{"name": "wal-1", "durable_bytes": 72}], "schema": "AAAA"})",
+                                1);
+  ASSERT_TRUE(parsed.ok()) << parsed.status().ToString();
+  const Manifest expected = {.number = 5,
+                             .writer_epoch = 2,
+                             .schema = std::vector<std::byte>(3),
+                             .vector_column = "v",
+                             .logs = {{"wal-1", 72}}};
+  EXPECT_EQ(*parsed, expected);
 }
 
 TEST(ManifestTest, OtherJsonIsRefused) {
@@ -103,6 +131,12 @@ TEST(ManifestTest, OtherJsonIsRefused) {
       {"\"fedcba9876543210\"", "12"},
       {"\"durable_bytes\": 4096", "\"durable_bytes\": null"},
       {"\"logs\": [", "\"logs\": [5,"},
+      {"\"generations\": [", "\"generations\": [{},"},
+      {"\"num_rows\": 4294967295", "\"num_rows\": 4294967296"},
+      {"\"8000000000000001\"", "\"8000000000000001f\""},
+      {"\"bytes\": 1000", "\"bytes\": null"},
+      {"\"fedcba9876543211\"", "null"},
+      {"\"next_row_id\": 88", "\"next_row\": 88"},
   };
   for (const auto& [from, to] : changes) {
     std::string json = good;

@@ -202,15 +202,15 @@ TEST_F(TableOpenTest, AModelIsThereAgain) {
     ASSERT_TRUE(table->Train({.num_partitions = 2, .num_sub_vectors = 2}).ok());
     fingerprint = table->model()->fingerprint();
   }
+  auto table = Table::Open(path_);
+  ASSERT_TRUE(table.ok()) << table.status().ToString();
+  EXPECT_EQ(table->model()->fingerprint(), fingerprint);
+  EXPECT_EQ(table->Verify()->num_codes, 300U);
   std::size_t num_models = 0;
   for (const auto& file : std::filesystem::directory_iterator(path_)) {
     num_models += file.path().filename().string().starts_with("model-") ? 1U : 0U;
   }
   EXPECT_EQ(num_models, 1U);
-  auto table = Table::Open(path_);
-  ASSERT_TRUE(table.ok()) << table.status().ToString();
-  EXPECT_EQ(table->model()->fingerprint(), fingerprint);
-  EXPECT_EQ(table->Verify()->num_codes, 300U);
 }
 
 /// How often the log of a table with this policy is synced by ten puts.

@@ -159,15 +159,6 @@ TEST(TableWriteTest, ManySmallBatchesAreOneTable) {
   EXPECT_EQ(table_test::Text(*table.Search({query.data(), 1, 2}, {.k = 1})->rows), "0 0 w123");
 }
 
-TEST(TableWriteTest, LimitsOfTheMemTable) {
-  Table table = MakeTable(WordTable(), {.max_memtable_rows = 2});
-  ASSERT_TRUE(table.Put(*Rows(R"([["a", 1, [1, 0]]])")).ok());
-  const auto refused = table.Put(*Rows(R"([["b", 1, [1, 0]], ["c", 1, [1, 0]]])"));
-  EXPECT_EQ(refused.status().code(), StatusCode::kCapacityExceeded);
-  EXPECT_TRUE(table.Put(*Rows(R"([["b", 1, [1, 0]]])")).ok());
-  EXPECT_EQ(*table.Count(), 2U);
-}
-
 TEST(TableWriteTest, DeleteByKey) {
   Table table = MakeTable();
   ASSERT_TRUE(table.Put(*Rows(R"([["a", 1, [1, 0]], ["b", 2, [0, 1]], ["c", 3, [1, 1]]])")).ok());

@@ -1,0 +1,50 @@
+// Generations: rows that were flushed, in files that never change (docs/format.md).
+//
+// Thread safety: free functions; those that write are for the one writer of a table.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "forebay/index.h"
+#include "forebay/model.h"
+#include "segment/rows_file.h"
+#include "storage/directory.h"
+#include "table/key_index.h"
+#include "table/manifest.h"
+#include "table/source.h"
+#include "table/table_schema.h"
+
+namespace forebay::table {
+
+/// What a generation is made of.
+struct GenerationContent {
+  std::uint64_t number = 0;
+  std::uint32_t num_rows = 0;
+  /// The columns of the table, and `_rowid` after them.
+  segment::NextBatch next = nullptr;
+  const IvfPqMemIndex* index = nullptr;  ///< Borrowed; nullptr: none.
+  /// Of the table's primary key, with the ordinal of each key's newest row; none: it has none.
+  std::optional<std::vector<std::pair<Key, std::uint32_t>>> keys = std::nullopt;
+};
+
+/// Its files, durably but for their names (SyncNames). Where it fails it leaves files that
+/// RemoveUnnamedFiles removes.
+Result<ManifestGeneration> WriteGeneration(storage::Directory* directory, const TableSchema& schema,
+                                           GenerationContent content);
+
+/// Reads its files and compares their checksums, as OpenGeneration.
+Status CheckGenerationFiles(const storage::Directory& directory,
+                            const ManifestGeneration& generation);
+
+/// Maps its files. `model` is that of its index. kCorruption when one is damaged, kIoError with
+/// ENOENT when one is not there.
+Result<Source> OpenGeneration(const storage::Directory& directory,
+                              const ManifestGeneration& generation, const TableSchema& schema,
+                              const std::optional<IvfPqModel>& model, bool verify);
+
+}  // namespace forebay::table
