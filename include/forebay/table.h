@@ -116,9 +116,9 @@ struct TableSearchOptions {
   std::size_t num_threads = 1;
 };
 
-/// What a search did in one source of rows.
+/// What a search did in one source of rows. Those with an index of one model are searched as one.
 struct SourceStats {
-  std::string source;                 ///< "memtable", or "generation 1".
+  std::string source;                 ///< "memtable", or "generation 1, generation 2, memtable".
   std::size_t num_rows = 0;           ///< Visible to the search, dead ones and all.
   std::size_t num_dead = 0;           ///< Of these.
   std::size_t probed_partitions = 0;  ///< Of all queries together, as the following.

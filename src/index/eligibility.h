@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "forebay/search.h"
@@ -13,10 +14,17 @@
 
 namespace forebay::index {
 
+/// What a search says of the rows of one index, as SearchOptions. Borrowed.
+struct EligibleRows {
+  const RowFilter* filter = nullptr;  ///< Or nullptr: none.
+  const Bitmap* hidden_ordinals = nullptr;
+  std::uint64_t max_row_position = std::numeric_limits<std::uint64_t>::max();
+};
+
 class Eligibility {
  public:
-  /// `options` and `positions` outlive this. Throws std::bad_alloc.
-  Eligibility(const SearchOptions& options, const RowPositions& positions, std::uint32_t snapshot,
+  /// What `rows` borrow, and `positions`, outlive this. Throws std::bad_alloc.
+  Eligibility(const EligibleRows& rows, const RowPositions& positions, std::uint32_t snapshot,
               std::uint64_t greatest_position);
 
   /// False: every row is eligible, and masks are not needed.
@@ -39,16 +47,15 @@ class Eligibility {
   [[nodiscard]] std::uint64_t MaskByPosition(const BlockRows& block);
   bool IsAllowed(std::uint32_t ordinal);
   [[nodiscard]] bool IsHidden(std::uint32_t ordinal) const {
-    return options_.hidden_ordinals && options_.hidden_ordinals->Contains(ordinal);
+    return rows_.hidden_ordinals != nullptr && rows_.hidden_ordinals->Contains(ordinal);
   }
 
-  const SearchOptions& options_;
-  const RowFilter* const filter_;  // Or nullptr.
-  const RowPositions& row_positions_;
+  EligibleRows rows_;
+  const RowPositions* row_positions_;
   RowPositions::Reader positions_;
-  const std::uint32_t snapshot_;
-  const bool limits_positions_;  // By max_row_position.
-  const bool any_excluded_;
+  std::uint32_t snapshot_;
+  bool limits_positions_;  // By max_row_position.
+  bool any_excluded_;
   bool list_is_pending_;                // The filter is a list, and allowed_ was not made yet.
   std::vector<std::uint64_t> allowed_;  // A filter that is a list of positions, by ordinal.
 };

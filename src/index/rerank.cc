@@ -18,14 +18,14 @@ constexpr std::size_t kPrefetchedVectors = 16;
 
 }  // namespace
 
-Reranker::Reranker(const IvfPqMemIndex::Impl& index, const SearchOptions& options,
-                   RerankScratch* scratch)
+Reranker::Reranker(const IvfPqMemIndex::Impl& index, SearchedParts* parts,
+                   const SearchOptions& options, RerankScratch* scratch)
     : model_(index.model.data()),
       options_(options),
       dim_(index.model.dim()),
       fill_(index.options.on_bad_vectors == OnBadVectors::kFill ? dim_ : 0,
             index.options.fill_value),
-      positions_(index.row_positions),
+      positions_(*parts),
       scratch_(*scratch) {}
 
 Status Reranker::Run(const float* query, std::span<const Candidate> candidates,

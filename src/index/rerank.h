@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "index/mem_index_impl.h"
+#include "index/searched_parts.h"
 #include "index/top_k.h"
 
 namespace forebay::index {
@@ -21,8 +22,10 @@ struct RerankScratch {
 
 class Reranker {
  public:
-  /// All of them outlive this.
-  Reranker(const IvfPqMemIndex::Impl& index, const SearchOptions& options, RerankScratch* scratch);
+  /// All of them outlive this. `index` is any of the parts: of it the model and what was done with
+  /// bad vectors count.
+  Reranker(const IvfPqMemIndex::Impl& index, SearchedParts* parts, const SearchOptions& options,
+           RerankScratch* scratch);
 
   /// The k candidates nearest to a prepared query that are in the distance range, in ascending
   /// order. kInvalidArgument when a raw vector is missing or bad. Throws std::bad_alloc.
@@ -36,7 +39,7 @@ class Reranker {
   const SearchOptions& options_;
   const std::size_t dim_;
   std::vector<float> fill_;  // Raw, with OnBadVectors::kFill.
-  RowPositions::Reader positions_;
+  SearchedParts& positions_;
   RerankScratch& scratch_;
 };
 

@@ -12,6 +12,7 @@
 #include "base/no_throw.h"
 #include "base/workers.h"
 #include "index/mem_index_impl.h"
+#include "index/searched_parts.h"
 #include "index/tile_search.h"
 #include "model/vector_check.h"
 
@@ -64,9 +65,6 @@ Status CheckCall(const IvfPqModel& model, VectorView queries, const SearchOption
   }
   if (std::isnan(options.distance_lower) || std::isnan(options.distance_upper)) {
     return Status::InvalidArgument("distance_lower and distance_upper must not be NaN");
-  }
-  if (Status status = CheckEligibility(options); !status.ok()) {
-    return status;
   }
   for (std::size_t i = 0; i < queries.num_rows; ++i) {
     const auto defect = model::CheckVector(model.metric(), queries.row(i), queries.dim);
@@ -129,27 +127,31 @@ std::size_t TileSize(const IvfPqModel& model, std::size_t num_candidates, std::s
 
 }  // namespace
 
-Result<SearchResult> IvfPqMemIndex::Impl::Search(VectorView queries,
-                                                 const SearchOptions& opts) const {
+namespace index {
+
+Result<SearchResult> SearchTogether(std::span<const SearchPart> parts, VectorView queries,
+                                    const SearchOptions& options) {
   return NoThrow([&]() -> Result<SearchResult> {
-    if (Status status = CheckCall(model, queries, opts); !status.ok()) {
+    const IvfPqModel& model = parts.front().index->model;
+    if (Status status = CheckCall(model, queries, options); !status.ok()) {
       return status;
     }
     SearchResult result;
-    result.snapshot = num_visible.LoadAcquire();
+    for (const SearchPart& part : parts) {
+      result.snapshot += part.snapshot;
+    }
     result.hits.resize(queries.num_rows);
     result.stats.resize(queries.num_rows);
     const std::size_t num_threads =
-        std::max<std::size_t>(std::min(opts.num_threads, queries.num_rows), 1);
+        std::max<std::size_t>(std::min(options.num_threads, queries.num_rows), 1);
     std::mutex mutex;
     std::size_t failed_tile = queries.num_rows;
     Status first_failure;
     Workers workers(num_threads);
-    const std::size_t tile =
-        TileSize(model, index::NumCandidates(opts), queries.num_rows, num_threads);
+    const std::size_t tile = TileSize(model, NumCandidates(options), queries.num_rows, num_threads);
     workers.ForRanges(queries.num_rows, tile, [&](std::size_t begin, std::size_t end) {
       const ThreadScratch scratch;
-      index::TileSearch search(*this, opts, result.snapshot, scratch.get());
+      TileSearch search(parts, options, scratch.get());
       const std::size_t size = end - begin;
       Status status = search.Run({queries.row(begin), size, queries.dim},
                                  std::span(result.hits).subspan(begin, size),
@@ -167,6 +169,23 @@ Result<SearchResult> IvfPqMemIndex::Impl::Search(VectorView queries,
     }
     return result;
   });
+}
+
+}  // namespace index
+
+Result<SearchResult> IvfPqMemIndex::Impl::Search(VectorView queries,
+                                                 const SearchOptions& opts) const {
+  if (Status status = CheckEligibility(opts); !status.ok()) {
+    return status;
+  }
+  const index::SearchPart all = {
+      .index = this,
+      .snapshot = num_visible.LoadAcquire(),
+      .eligible = {
+          .filter = opts.filter.has_value() ? &*opts.filter : nullptr,
+          .hidden_ordinals = opts.hidden_ordinals.has_value() ? &*opts.hidden_ordinals : nullptr,
+          .max_row_position = opts.max_row_position}};
+  return index::SearchTogether({&all, 1}, queries, opts);
 }
 
 }  // namespace forebay

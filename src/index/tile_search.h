@@ -26,10 +26,10 @@
 #include <vector>
 
 #include "index/adc_tables.h"
-#include "index/eligibility.h"
 #include "index/mem_index_impl.h"
 #include "index/probe_order.h"
 #include "index/rerank.h"
+#include "index/searched_parts.h"
 #include "index/top_k.h"
 
 namespace forebay::index {
@@ -39,6 +39,7 @@ struct BlockBatch {
   static constexpr std::size_t kMost = 512;
   std::array<simd::CodeBlock, kMost> blocks;
   std::array<const std::uint32_t*, kMost> ordinals;
+  std::array<std::uint32_t, kMost> first;  // Of the part: its ordinals count from there on.
   std::size_t size = 0;
 };
 
@@ -65,6 +66,7 @@ struct Probe {
 
 /// Memory that is kept from one search to the next.
 struct SearchScratch {
+  SearchedParts parts;
   std::vector<float> prepared;  // [queries][dim]
   std::vector<float> coarse;    // [queries][partitions, padded]
   std::vector<QueryState> queries;
@@ -94,8 +96,8 @@ std::size_t NumCandidates(const SearchOptions& options);
 
 class TileSearch {
  public:
-  /// All of them outlive this.
-  TileSearch(const IvfPqMemIndex::Impl& index, const SearchOptions& options, std::uint32_t snapshot,
+  /// All of them, and what they borrow, outlive this. There is a part; all have one model.
+  TileSearch(std::span<const SearchPart> parts, const SearchOptions& options,
              SearchScratch* scratch);
 
   /// How many queries are best answered at once: as many as leave their tables and candidates in
@@ -128,31 +130,30 @@ class TileSearch {
   void ProbeOneTogether(std::uint32_t partition, std::span<const Probe> probes);
   void ScanTogether(std::span<const Probe> probes, BlockBatch* batch);
 
-  /// Calls use(BlockRows, mask) for each block of a partition that has eligible rows.
+  /// Calls use(BlockRows, mask, part) for each block of a partition that has eligible rows.
   template <typename Use>
   void ForEachEligible(std::uint32_t partition, const Use& use);
   /// Begins to probe the query's next partition.
   Probe NextProbe(QueryState* query, std::uint32_t number);
   void Scan(QueryState* query, BlockBatch* batch);
-  void ScanPart(QueryState* query, std::span<simd::CodeBlock> blocks,
-                const std::uint32_t* const* ordinals);
-  void Offer(QueryState* query, std::span<const simd::CodeBlock> blocks,
-             const std::uint32_t* const* ordinals, std::size_t num_lanes);
+  void ScanSome(QueryState* query, BlockBatch* batch, std::size_t begin, std::size_t size);
+  void Offer(QueryState* query, const BlockBatch& batch, std::size_t begin, std::size_t size,
+             std::size_t num_lanes);
   Status Finish(QueryState* query, std::vector<Hit>* hits);
 
-  const IvfPqMemIndex::Impl& index_;
-  const IvfPqModel::Data& model_;
+  [[nodiscard]] const BlockLayout& layout() const { return parts_.all().front().index->layout(); }
+
+  const IvfPqModel& model_;
+  const IvfPqModel::Data& data_;
   const SearchOptions& options_;
-  const std::uint32_t snapshot_;
   const bool refine_;
   /// Cosine distances are half of what the codes of normalised vectors give.
   const float scale_;
   const std::size_t num_candidates_;
   const std::size_t nprobes_;
-  Eligibility eligibility_;
-  RowPositions::Reader positions_;
-  Reranker reranker_;
   SearchScratch& scratch_;
+  SearchedParts& parts_;
+  Reranker reranker_;
 };
 
 }  // namespace forebay::index

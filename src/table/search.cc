@@ -8,9 +8,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <utility>
 
 #include "base/no_throw.h"
+#include "index/searched_parts.h"
 #include "model/vector_check.h"
 #include "table/arrow_status.h"
 #include "table/exact_search.h"
@@ -26,13 +28,9 @@ using table::RowSet;
 using table::Source;
 using table::Version;
 
-/// A row of a version, and how far it is.
-struct FoundRow {
-  float distance = 0;
-  RowPlace row;
-
-  friend auto operator<=>(const FoundRow&, const FoundRow&) = default;
-};
+using Sources = std::span<const std::shared_ptr<const Source>>;
+using table::FoundRow;
+using FoundRows = std::vector<std::vector<FoundRow>>;  // One list for each query.
 
 Status CheckQueries(VectorView queries, const TableSearchOptions& options, Metric metric,
                     std::size_t dim) {
@@ -53,28 +51,97 @@ Status CheckQueries(VectorView queries, const TableSearchOptions& options, Metri
   return Status::Ok();
 }
 
-using Hits = std::vector<std::vector<Hit>>;  // One list for each query, of ordinals.
+/// Sources that are searched as one: all with an index of one model, or one without an index.
+using Group = std::vector<std::uint32_t>;
 
-/// `live` is nullptr when all rows are eligible that are not dead.
-Result<Hits> SearchIndex(const Source& source, VectorView queries,
-                         const TableSearchOptions& options, const RowSet* live,
-                         SourceStats* stats) {
+std::vector<Group> GroupsOf(Sources sources) {
+  std::vector<Group> groups;
+  std::map<std::uint64_t, std::size_t> of_model;  // By fingerprint.
+  for (std::uint32_t i = 0; i < sources.size(); ++i) {
+    if (sources[i]->rows.size() == 0) {
+      continue;
+    }
+    const IvfPqMemIndex* const index = sources[i]->index.get();
+    const auto place =
+        index == nullptr ? of_model.end()
+                         : of_model.try_emplace(index->model().fingerprint(), groups.size()).first;
+    if (place == of_model.end() || place->second == groups.size()) {
+      groups.emplace_back();
+    }
+    (place == of_model.end() ? groups.back() : groups[place->second]).push_back(i);
+  }
+  return groups;
+}
+
+/// Of a group's sources, the rows one after the other.
+class GroupRows {
+ public:
+  GroupRows(Sources sources, const Group& group) : sources_(sources), group_(group) {
+    std::uint32_t first = 0;
+    for (const std::uint32_t source : group) {
+      firsts_.push_back(first);
+      first += sources[source]->rows.size();
+    }
+  }
+
+  [[nodiscard]] RowPlace Place(std::uint64_t position) const {
+    const auto row = static_cast<std::uint32_t>(position);
+    const auto after = std::upper_bound(firsts_.begin(), firsts_.end(), row);
+    return {group_[static_cast<std::size_t>(after - firsts_.begin() - 1)], row - *(after - 1)};
+  }
+  [[nodiscard]] const float* Vector(std::uint64_t position) const {
+    const RowPlace row = Place(position);
+    return sources_[row.source]->rows.vector(row.ordinal);
+  }
+  void Add(const std::vector<std::vector<Hit>>& hits, FoundRows* found) const {
+    for (std::size_t query = 0; query < hits.size(); ++query) {
+      for (const Hit& hit : hits[query]) {
+        (*found)[query].push_back({hit.distance, Place(hit.row_position)});
+      }
+    }
+  }
+
+ private:
+  const Sources sources_;
+  const Group& group_;
+  std::vector<std::uint32_t> firsts_;
+};
+
+/// Of sources with an index. `live` are the rows that pass the filter, source by source; empty:
+/// there is none.
+Result<std::vector<std::vector<Hit>>> SearchIndexes(Sources sources, const Group& group,
+                                                    VectorView queries,
+                                                    const TableSearchOptions& options,
+                                                    std::span<const RowSet> live,
+                                                    SourceStats* stats) {
+  const GroupRows rows(sources, group);
   SearchOptions search = {.k = options.k,
                           .nprobes = options.nprobes,
                           .refine_factor = options.refine_factor,
-                          .max_row_position = source.rows.size() - std::uint64_t{1},
                           .num_threads = options.num_threads};
-  search.raw_vectors = [&](std::span<const RowRef> rows, const float** out) {
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      out[i] = source.rows.vector(static_cast<std::uint32_t>(rows[i].row_position));
+  search.raw_vectors = [&](std::span<const RowRef> refs, const float** out) {
+    for (std::size_t i = 0; i < refs.size(); ++i) {
+      out[i] = rows.Vector(refs[i].row_position);
     }
   };
-  if (live != nullptr) {
-    search.filter = live->bitmap();
-  } else if (source.dead != nullptr) {
-    search.hidden_ordinals = source.dead->bitmap();
+  std::vector<RowFilter> filters;
+  std::vector<Bitmap> hidden;
+  filters.reserve(group.size());
+  hidden.reserve(group.size());
+  std::vector<index::SearchPart> parts;
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    const Source& source = *sources[group[i]];
+    index::SearchPart part = {.index = &source.index->impl(), .snapshot = source.rows.size()};
+    if (!live.empty()) {
+      filters.emplace_back(live[i].bitmap());
+      part.eligible.filter = &filters.back();
+    } else if (source.dead != nullptr) {
+      hidden.push_back(source.dead->bitmap());
+      part.eligible.hidden_ordinals = &hidden.back();
+    }
+    parts.push_back(part);
   }
-  Result<SearchResult> result = source.index->Search(queries, search);
+  Result<SearchResult> result = index::SearchTogether(parts, queries, search);
   if (!result.ok()) {
     return result.status();
   }
@@ -85,6 +152,17 @@ Result<Hits> SearchIndex(const Source& source, VectorView queries,
     stats->reranked_rows += query.num_reranked;
   }
   return std::move(result->hits);
+}
+
+/// What is known of the sources before they are searched.
+SourceStats StatsOf(Sources sources, const Group& group) {
+  SourceStats stats;
+  for (const std::uint32_t i : group) {
+    stats.source += (stats.source.empty() ? "" : ", ") + sources[i]->name();
+    stats.num_rows += sources[i]->rows.size();
+    stats.num_dead += static_cast<std::size_t>(sources[i]->num_dead);
+  }
+  return stats;
 }
 
 /// `query_index`, `_distance`, and what the projection takes of the rows.
@@ -143,37 +221,68 @@ Result<Projection> Table::Impl::ProjectHits(std::vector<std::string> columns) co
   return Projection::Make(schema_, columns);
 }
 
-Result<Hits> Table::Impl::FindNearest(const Source& source, VectorView queries,
-                                      const TableSearchOptions& options,
-                                      const arrow::compute::Expression* filter,
-                                      SourceStats* stats) const {
-  if (source.rows.size() == 0) {
-    return Hits(queries.num_rows);
+Status Table::Impl::SearchGroup(Sources sources, const std::vector<std::uint32_t>& group,
+                                VectorView queries, const TableSearchOptions& options,
+                                const arrow::compute::Expression* filter, FoundRows* found,
+                                SourceStats* stats) const {
+  const Source& first = *sources[group.front()];
+  std::vector<RowSet> live;
+  for (const std::uint32_t i : group) {
+    if (filter == nullptr && first.index != nullptr) {
+      break;  // The index hides the dead.
+    }
+    auto rows = table::LiveRows(*sources[i], filter);
+    if (!rows.ok()) {
+      return rows.status();
+    }
+    live.push_back(*std::move(rows));
   }
-  const bool by_index = source.index != nullptr;
-  if (by_index && filter == nullptr) {
-    return SearchIndex(source, queries, options, nullptr, stats);
+  const GroupRows rows(sources, group);
+  if (first.index == nullptr) {
+    stats->scanned_rows = live.front().Count() * queries.num_rows;
+    stats->reranked_rows = stats->scanned_rows;
+    rows.Add(table::ExactSearch(first.rows, metric_, queries, options.k, live.front(),
+                                options.num_threads),
+             found);
+    return Status::Ok();
   }
-  const auto live = table::LiveRows(source, filter);
-  if (!live.ok()) {
-    return live.status();
+  const auto hits = SearchIndexes(sources, group, queries, options, live, stats);
+  if (hits.ok()) {
+    rows.Add(*hits, found);
   }
-  if (by_index) {
-    return SearchIndex(source, queries, options, &*live, stats);
+  return hits.status();
+}
+
+Result<FoundRows> Table::Impl::FindNearest(Sources sources, VectorView queries,
+                                           const TableSearchOptions& options,
+                                           const arrow::compute::Expression* filter,
+                                           std::vector<SourceStats>* stats) const {
+  FoundRows found(queries.num_rows);
+  const std::vector<Group> groups = GroupsOf(sources);
+  for (const Group& group : groups) {
+    const auto start = std::chrono::steady_clock::now();
+    stats->push_back(StatsOf(sources, group));
+    SourceStats& of_group = stats->back();
+    Status searched = SearchGroup(sources, group, queries, options, filter, &found, &of_group);
+    if (!searched.ok()) {
+      return searched;
+    }
+    of_group.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
-  stats->scanned_rows = live->Count() * queries.num_rows;
-  stats->reranked_rows = stats->scanned_rows;
-  return table::ExactSearch(source.rows, metric_, queries, options.k, *live, options.num_threads);
+  for (std::vector<FoundRow>& of_query : found) {
+    KeepNearest(options.k, &of_query);
+  }
+  return found;
 }
 
 Result<TableSearchResult> Table::Impl::Search(VectorView queries,
                                               const TableSearchOptions& options) const {
   return NoThrow([&]() -> Result<TableSearchResult> {
-    const auto current = Current();
-    if (!current.ok()) {
-      return current.status();
+    const auto version = Current();
+    if (!version.ok()) {
+      return version.status();
     }
-    const Version& version = **current;
     if (Status good = CheckQueries(queries, options, metric_, schema_.dim()); !good.ok()) {
       return good;
     }
@@ -186,31 +295,12 @@ Result<TableSearchResult> Table::Impl::Search(VectorView queries,
       return bound.status();
     }
     TableSearchResult result;
-    std::vector<std::vector<FoundRow>> found(queries.num_rows);
-    for (std::uint32_t i = 0; i < version.sources.size(); ++i) {
-      const auto start = std::chrono::steady_clock::now();
-      const Source& source = *version.sources[i];
-      SourceStats stats = {.source = source.name(),
-                           .num_rows = source.rows.size(),
-                           .num_dead = static_cast<std::size_t>(source.num_dead)};
-      const auto hits =
-          FindNearest(source, queries, options, bound->has_value() ? &**bound : nullptr, &stats);
-      if (!hits.ok()) {
-        return hits.status();
-      }
-      for (std::size_t query = 0; query < hits->size(); ++query) {
-        for (const Hit& hit : (*hits)[query]) {
-          found[query].push_back({hit.distance, {i, static_cast<std::uint32_t>(hit.row_position)}});
-        }
-      }
-      stats.seconds =
-          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-      result.sources.push_back(std::move(stats));
+    const auto found = FindNearest((*version)->sources, queries, options,
+                                   bound->has_value() ? &**bound : nullptr, &result.sources);
+    if (!found.ok()) {
+      return found.status();
     }
-    for (std::vector<FoundRow>& of_query : found) {
-      KeepNearest(options.k, &of_query);
-    }
-    auto rows = ToBatch(version, found, *projection);
+    auto rows = ToBatch(**version, *found, *projection);
     if (!rows.ok()) {
       return rows.status();
     }

@@ -136,16 +136,23 @@ class Table::Impl {
 
   // search.cc
   [[nodiscard]] Result<table::Projection> ProjectHits(std::vector<std::string> columns) const;
-  /// The nearest rows of each query in one source, by ordinal. `filter` is bound, or nullptr.
-  [[nodiscard]] Result<std::vector<std::vector<Hit>>> FindNearest(
-      const table::Source& source, VectorView queries, const TableSearchOptions& options,
-      const arrow::compute::Expression* filter, SourceStats* stats) const;
+  /// The nearest rows of each query. `filter` is bound, or nullptr.
+  [[nodiscard]] Result<std::vector<std::vector<table::FoundRow>>> FindNearest(
+      std::span<const std::shared_ptr<const table::Source>> sources, VectorView queries,
+      const TableSearchOptions& options, const arrow::compute::Expression* filter,
+      std::vector<SourceStats>* stats) const;
+  /// Adds those of some of the sources, which are searched as one.
+  Status SearchGroup(std::span<const std::shared_ptr<const table::Source>> sources,
+                     const std::vector<std::uint32_t>& group, VectorView queries,
+                     const TableSearchOptions& options, const arrow::compute::Expression* filter,
+                     std::vector<std::vector<table::FoundRow>>* found, SourceStats* stats) const;
 
   // verify.cc
   Status VerifyFilesOnce(const table::Version& version, VerifyReport* report) const;
   Status VerifyFiles(const table::Version& version, VerifyReport* report) const;
   Status VerifyKeys(const table::Version& version, VerifyReport* report) const;
-  Status VerifySource(const table::Source& source, VerifyReport* report) const;
+  Status VerifySource(const std::shared_ptr<const table::Source>& source,
+                      VerifyReport* report) const;
 
   // commit.cc: the leader's.
   static bool FitsGroup(std::span<Write* const> group, const Write& next);

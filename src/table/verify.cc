@@ -60,10 +60,10 @@ Status VerifyCodes(const Source& source, const MemIndexOptions& options, std::si
 }
 
 /// A search that looks at everything finds each live row once.
-Status VerifyFound(const std::vector<Hit>& hits, const RowSet& live) {
+Status VerifyFound(const std::vector<table::FoundRow>& hits, const RowSet& live) {
   RowSet found;
-  for (const Hit& hit : hits) {
-    const auto row = static_cast<std::uint32_t>(hit.row_position);
+  for (const table::FoundRow& hit : hits) {
+    const std::uint32_t row = hit.row.ordinal;
     if (!live.Contains(row) || !found.Add(row)) {
       return Status::Corruption(
           fmt::format("a search found row {} that is dead, or found it twice", row));
@@ -159,7 +159,9 @@ Status Table::Impl::VerifyKeys(const Version& version, VerifyReport* report) con
                                               different.size()));
 }
 
-Status Table::Impl::VerifySource(const Source& source, VerifyReport* report) const {
+Status Table::Impl::VerifySource(const std::shared_ptr<const Source>& of_version,
+                                 VerifyReport* report) const {
+  const Source& source = *of_version;
   const auto live = table::LiveRows(source, nullptr);
   if (!live.ok()) {
     return live.status();
@@ -178,9 +180,10 @@ Status Table::Impl::VerifySource(const Source& source, VerifyReport* report) con
   // From where the first row is, to everywhere.
   TableSearchOptions everything = {
       .k = source.rows.size(), .nprobes = SIZE_MAX, .refine_factor = 1};
-  SourceStats stats;
-  const auto hits = FindNearest(source, {source.rows.vector(rows.front()), 1, schema_.dim()},
-                                everything, nullptr, &stats);
+  std::vector<SourceStats> stats;
+  const auto hits =
+      FindNearest({&of_version, 1}, {source.rows.vector(rows.front()), 1, schema_.dim()},
+                  everything, nullptr, &stats);
   return hits.ok() ? VerifyFound(hits->front(), *live) : hits.status();
 }
 
@@ -198,7 +201,7 @@ Result<VerifyReport> Table::Impl::Verify() const {
       return keys;
     }
     for (const auto& source : (*version)->sources) {
-      if (Status rows = VerifySource(*source, &report); !rows.ok()) {
+      if (Status rows = VerifySource(source, &report); !rows.ok()) {
         return rows;
       }
     }

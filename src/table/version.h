@@ -32,6 +32,14 @@ struct RowPlace {
   friend auto operator<=>(const RowPlace&, const RowPlace&) = default;
 };
 
+/// A row, and how far it is from a query.
+struct FoundRow {
+  float distance = 0;
+  RowPlace row;
+
+  friend auto operator<=>(const FoundRow&, const FoundRow&) = default;
+};
+
 struct Version {
   std::vector<std::shared_ptr<const Source>> sources;
   std::uint64_t sequence_number = 0;  ///< Of the last batch; 0: none.
