@@ -71,6 +71,8 @@ struct TableOptions {
   /// has more by itself is refused with kCapacityExceeded.
   std::size_t max_memtable_rows = 4'000'000;
   std::size_t max_memtable_bytes = std::size_t{4} << 30U;
+  /// Close flushes the MemTable, so that the next opening has little to replay.
+  bool flush_on_close = false;
   /// Generations of about the same size are merged in the background when there are so many; 0:
   /// never, but by Merge.
   std::size_t merge_fan_in = 8;
@@ -225,6 +227,10 @@ class Table {
   /// anew. After a failure all is as before.
   Status Merge();
 
+  /// Of a table that was opened read only: shows what is there now. Reads that go on keep their
+  /// snapshot. As Open, at its cost; after a failure all is as before.
+  Status Refresh();
+
   /// Trains a model on the live rows and uses it from now on, durably, for the MemTable
   /// (generations keep theirs); the metric is the table's, whatever `options` says. As
   /// forebay::Train; kInvalidArgument when there are too few rows.
@@ -245,8 +251,9 @@ class Table {
   [[nodiscard]] const RecoveryReport& recovery() const;
   [[nodiscard]] Result<TableStats> stats() const;
 
-  /// Syncs what is not durable yet, and gives up the lock. Every later call but another Close fails
-  /// with kFailedPrecondition. Nothing in a forked child, which may read the table but not write.
+  /// Syncs what is not durable yet, ends what goes on in the background, and gives up the lock.
+  /// Every later call but another Close fails with kFailedPrecondition. Nothing in a forked child,
+  /// which may read the table but not write.
   Status Close();
 
   class Impl;  // For src/ only.

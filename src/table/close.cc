@@ -15,6 +15,8 @@ Status Table::Impl::Close() {
     if (IsForked()) {
       return Status::Ok();  // All of it is the parent's.
     }
+    const bool flushes = options_.flush_on_close && flusher_ != nullptr && !stopping_;
+    const Status flushed = flushes ? Flush() : Status::Ok();
     if (timer_ != nullptr) {
       timer_->Stop();
     }
@@ -25,7 +27,8 @@ Status Table::Impl::Close() {
     }
     Write write;
     write.alone = [this] { return CloseAlone(); };
-    return Commit(&write);
+    Status closed = Commit(&write);
+    return closed.ok() ? flushed : closed;
   });
 }
 

@@ -114,7 +114,7 @@ Result<Table> Table::Impl::Create(std::unique_ptr<storage::Directory> directory,
     if (Status published = table::PublishManifest(directory.get(), *manifest); !published.ok()) {
       return published;
     }
-    return OpenLocked(std::move(directory), *std::move(lock), options);
+    return ToTable(OpenLocked(std::move(directory), *std::move(lock), options));
   });
 }
 

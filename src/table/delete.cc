@@ -86,7 +86,7 @@ Result<std::uint64_t> Table::Impl::Delete(const arrow::compute::Expression& filt
     return DeleteRows([&](const table::Version& version) -> Result<std::vector<RowPlace>> {
       std::vector<RowPlace> rows;
       for (std::uint32_t source = 0; source < version.sources.size(); ++source) {
-        const auto live = table::LiveRows(*version.sources[source], &**bound);
+        const auto live = Eligible(*version.sources[source], &**bound);
         if (!live.ok()) {
           return live.status();
         }

@@ -92,7 +92,7 @@ Result<Table> Table::Impl::Open(std::unique_ptr<storage::Directory> directory,
                                 const TableOptions& options) {
   return NoThrow([&]() -> Result<Table> {
     if (options.read_only) {
-      return OpenLocked(std::move(directory), nullptr, options);
+      return ToTable(OpenLocked(std::move(directory), nullptr, options));
     }
     // Before there is a lock file where there is no table.
     if (const auto manifest = table::LoadManifest(*directory); !manifest.ok()) {
@@ -102,20 +102,45 @@ Result<Table> Table::Impl::Open(std::unique_ptr<storage::Directory> directory,
     if (!lock.ok()) {
       return lock.status();
     }
-    return OpenLocked(std::move(directory), *std::move(lock), options);
+    return ToTable(OpenLocked(std::move(directory), *std::move(lock), options));
   });
 }
 
-Result<Table> Table::Impl::OpenLocked(std::unique_ptr<storage::Directory> directory,
-                                      std::unique_ptr<storage::DirectoryLock> lock,
-                                      const TableOptions& options) {
+Result<Table> Table::Impl::ToTable(Result<std::unique_ptr<Impl>> impl) {
+  return impl.ok() ? Result<Table>(Table(*std::move(impl))) : impl.status();
+}
+
+Status Table::Impl::Refresh() {
+  return NoThrow([&]() -> Status {
+    if (!options_.read_only) {
+      return Status::FailedPrecondition(
+          "only a table that was opened read only is refreshed; the one that writes to it sees "
+          "every row at once");
+    }
+    if (const auto open = Current(); !open.ok()) {
+      return open.status();
+    }
+    auto fresh = OpenLocked(directory_, nullptr, options_);
+    if (!fresh.ok()) {
+      return fresh.status();
+    }
+    writer_epoch_ = (*fresh)->writer_epoch_.load();
+    const std::scoped_lock lock(keys_mutex_);
+    std::swap(keys_, (*fresh)->keys_);
+    Publish((*fresh)->version_);
+    return Status::Ok();
+  });
+}
+
+Result<std::unique_ptr<Table::Impl>> Table::Impl::OpenLocked(
+    std::shared_ptr<storage::Directory> directory, std::unique_ptr<storage::DirectoryLock> lock,
+    const TableOptions& options) {
   const auto initialized = arrow::compute::Initialize();
   if (!initialized.ok()) {
     return Status::Unsupported(initialized.message());
   }
-  std::shared_ptr<storage::Directory> shared = std::move(directory);
   for (std::uint64_t missed = 0;;) {
-    auto manifest = table::LoadManifest(*shared);
+    auto manifest = table::LoadManifest(*directory);
     if (!manifest.ok()) {
       return manifest.status();
     }
@@ -127,11 +152,12 @@ Result<Table> Table::Impl::OpenLocked(std::unique_ptr<storage::Directory> direct
     if (Status good = CheckOptions(options, manifest->metric, schema->dim()); !good.ok()) {
       return good;
     }
-    auto impl = std::make_unique<Impl>(shared, *std::move(schema), *std::move(manifest), options);
+    auto impl =
+        std::make_unique<Impl>(directory, *std::move(schema), *std::move(manifest), options);
     impl->lock_ = std::move(lock);
     Status replayed = impl->Replay();
     if (replayed.ok()) {
-      return Table(std::move(impl));
+      return impl;
     }
     // A writer that opens the table meanwhile removes files; its manifest is a newer one.
     if (replayed.os_error() == ENOENT && (!options.read_only || number == missed)) {

@@ -69,6 +69,16 @@ class RowSet {
     return words;
   }
 
+  /// Those that are not in `others`.
+  [[nodiscard]] RowSet Without(const RowSet& others) const {
+    RowSet left = *this;
+    for (std::size_t i = 0; i < std::min(words_.size(), others.words_.size()); ++i) {
+      left.words_[i] &= ~others.words_[i];
+    }
+    return left;
+  }
+
+  [[nodiscard]] std::size_t num_bytes() const { return words_.size() * sizeof(std::uint64_t); }
   [[nodiscard]] Bitmap bitmap() const { return {words_, words_.size() * kBits}; }
 
  private:

@@ -139,7 +139,7 @@ Result<std::uint64_t> Table::Impl::Count(const arrow::compute::Expression* filte
     }
     std::uint64_t count = 0;
     for (const auto& source : (*version)->sources) {
-      const auto live = table::LiveRows(*source, &**bound);
+      const auto live = Eligible(*source, &**bound);
       if (!live.ok()) {
         return live.status();
       }

@@ -221,6 +221,24 @@ Result<Projection> Table::Impl::ProjectHits(std::vector<std::string> columns) co
   return Projection::Make(schema_, columns);
 }
 
+Result<RowSet> Table::Impl::Eligible(const Source& source,
+                                     const arrow::compute::Expression* filter) const {
+  const std::uint64_t generation = source.generation.number;
+  if (filter == nullptr || generation == 0) {
+    return table::LiveRows(source, filter);
+  }
+  auto passed = filters_.Find(generation, *filter);
+  if (passed == nullptr) {
+    auto rows = table::LiveRows(source, filter);
+    if (!rows.ok()) {
+      return rows.status();
+    }
+    passed = std::make_shared<const RowSet>(*std::move(rows));
+    filters_.Add(generation, *filter, passed);
+  }
+  return source.dead == nullptr ? *passed : passed->Without(*source.dead);
+}
+
 Status Table::Impl::SearchGroup(Sources sources, const std::vector<std::uint32_t>& group,
                                 VectorView queries, const TableSearchOptions& options,
                                 const arrow::compute::Expression* filter, FoundRows* found,
@@ -231,7 +249,7 @@ Status Table::Impl::SearchGroup(Sources sources, const std::vector<std::uint32_t
     if (filter == nullptr && first.index != nullptr) {
       break;  // The index hides the dead.
     }
-    auto rows = table::LiveRows(*sources[i], filter);
+    auto rows = Eligible(*sources[i], filter);
     if (!rows.ok()) {
       return rows.status();
     }

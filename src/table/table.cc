@@ -76,6 +76,8 @@ Status Table::Flush() { return impl_->Flush(); }
 
 Status Table::Merge() { return impl_->Merge(); }
 
+Status Table::Refresh() { return impl_->Refresh(); }
+
 Status Table::Train(const TrainOptions& options) { return impl_->Train(options); }
 
 Result<VerifyReport> Table::Verify() const { return impl_->Verify(); }
@@ -117,7 +119,7 @@ Result<TableStats> Table::Impl::Stats() const {
       .num_rows = (*version)->num_live(),
       .num_dead = (*version)->num_dead(),
       .sequence_number = (*version)->sequence_number,
-      .writer_epoch = writer_epoch_,
+      .writer_epoch = writer_epoch_.load(),
       .wal_bytes = (*version)->wal_bytes,
       .num_syncs = num_syncs_.load(std::memory_order_relaxed),
       .num_flushes = num_flushes_.load(std::memory_order_relaxed),

@@ -33,6 +33,7 @@
 #include "storage/directory.h"
 #include "table/background_thread.h"
 #include "table/commit_queue.h"
+#include "table/filter_cache.h"
 #include "table/key_index.h"
 #include "table/log_files.h"
 #include "table/manifest.h"
@@ -89,6 +90,7 @@ class Table::Impl {
   Status Train(const TrainOptions& asked);
   Status Flush();
   Status Merge();
+  Status Refresh();
   Status Close();
   [[nodiscard]] Result<TableSearchResult> Search(VectorView queries,
                                                  const TableSearchOptions& options) const;
@@ -110,9 +112,10 @@ class Table::Impl {
  private:
   static Status CheckOptions(const TableOptions& options, Metric metric, std::size_t dim);
   /// With the lock, or without one to read only.
-  static Result<Table> OpenLocked(std::unique_ptr<storage::Directory> directory,
-                                  std::unique_ptr<storage::DirectoryLock> lock,
-                                  const TableOptions& options);
+  static Result<std::unique_ptr<Impl>> OpenLocked(std::shared_ptr<storage::Directory> directory,
+                                                  std::unique_ptr<storage::DirectoryLock> lock,
+                                                  const TableOptions& options);
+  static Result<Table> ToTable(Result<std::unique_ptr<Impl>> impl);
 
   static Status Closed();
   static Status ReadOnly();
@@ -141,6 +144,9 @@ class Table::Impl {
       std::span<const std::shared_ptr<const table::Source>> sources, VectorView queries,
       const TableSearchOptions& options, const arrow::compute::Expression* filter,
       std::vector<SourceStats>* stats) const;
+  /// The live rows for which the bound filter (nullptr: none) is true.
+  [[nodiscard]] Result<table::RowSet> Eligible(const table::Source& source,
+                                               const arrow::compute::Expression* filter) const;
   /// Adds those of some of the sources, which are searched as one.
   Status SearchGroup(std::span<const std::shared_ptr<const table::Source>> sources,
                      const std::vector<std::uint32_t>& group, VectorView queries,
@@ -270,7 +276,7 @@ class Table::Impl {
   const TableOptions options_;
   const std::int64_t process_;  // That opened it.
   RecoveryReport recovery_;
-  std::uint64_t writer_epoch_ = 0;
+  std::atomic<std::uint64_t> writer_epoch_{0};
 
   table::CommitQueue<Write> queue_;
 
@@ -278,6 +284,7 @@ class Table::Impl {
   std::shared_ptr<const table::Version> version_;
   mutable std::shared_mutex keys_mutex_;
   table::KeyIndex keys_;
+  mutable table::FilterCache filters_;
   std::atomic<std::uint64_t> num_syncs_{0};
   std::atomic<std::uint64_t> num_flushes_{0};
   std::atomic<std::uint64_t> num_failed_merges_{0};  // In the background.

@@ -339,6 +339,35 @@ TEST_F(TableFlushTest, WhatACrashLeftIsRemovedAndOthersFilesAreNot) {
   EXPECT_EQ(Content(), "0 a 1");
 }
 
+TEST_F(TableFlushTest, AFilterIsEvaluatedOnceForAGenerationAndStillSeesDeaths) {
+  Make();
+  Put(R"([["a", 1, [1, 0]], ["b", 2, [0, 1]], ["c", 3, [1, 1]]])");
+  ASSERT_EQ(table_->Flush().ToString(), "ok");
+  const arrow::compute::Expression filter = Compare("greater", "n", literal(1));
+  EXPECT_EQ(table_->Count(&filter).value(), 2U);
+  EXPECT_EQ(table_->Delete(*Words(R"(["b"])")).value(), 1U);
+  EXPECT_EQ(table_->Count(&filter).value(), 1U);
+  Put(R"([["a", 9, [1, 0]]])");
+  EXPECT_EQ(table_->Count(&filter).value(), 2U);
+  const float query[] = {0, 1};
+  const auto found = table_->Search({query, 1, 2}, {.k = 3, .filter = &filter});
+  EXPECT_EQ(Text(*found->rows), "0 1 c; 0 2 a");
+  ASSERT_EQ(table_->Flush().ToString(), "ok");
+  ASSERT_EQ(table_->Merge().ToString(), "ok");
+  EXPECT_EQ(table_->Count(&filter).value(), 2U);
+}
+
+TEST_F(TableFlushTest, CloseFlushesIfItIsToldTo) {
+  TableOptions options = Options();
+  options.flush_on_close = true;
+  Make(WordTable(), options);
+  Put(R"([["a", 1, [1, 0]]])");
+  Reopen();
+  EXPECT_EQ(Generations().size(), 1U);
+  EXPECT_EQ(table_->recovery().num_batches, 0U);
+  EXPECT_EQ(Content(), "0 a 1");
+}
+
 TEST_F(TableFlushTest, AReaderOpensGenerationsToo) {
   Make();
   Put(R"([["a", 1, [1, 0]]])");
@@ -349,6 +378,17 @@ TEST_F(TableFlushTest, AReaderOpensGenerationsToo) {
   auto reader = Table::Impl::Open(std::make_unique<testing::SharedDirectory>(directory_), options);
   ASSERT_TRUE(reader.ok()) << reader.status().ToString();
   EXPECT_EQ(TextOf(*reader, {"word"}), "a; b");
+  Put(R"([["a", 3, [1, 0]], ["c", 4, [1, 0]]])");
+  ASSERT_EQ(table_->Flush().ToString(), "ok");
+  ASSERT_EQ(table_->Merge().ToString(), "ok");
+  Put(R"([["d", 5, [1, 0]]])");
+  EXPECT_EQ(TextOf(*reader, {"word"}), "a; b") << "its files are gone, its rows are not";
+  const auto before = reader->Scan(nullptr, {"word"}).value();
+  ASSERT_EQ(reader->Refresh().ToString(), "ok");
+  EXPECT_EQ(TextOf(*reader, {"word", "n"}), "b 2; a 3; c 4; d 5");
+  EXPECT_EQ(Text(*reader->Get(*Words(R"(["a", "d"])"), {"n"}).value()), "3; 5");
+  EXPECT_EQ(before->ToTable().ValueOrDie()->num_rows(), 2);
+  EXPECT_EQ(table_->Refresh().code(), StatusCode::kFailedPrecondition);
   EXPECT_EQ(reader->Flush().code(), StatusCode::kFailedPrecondition);
   EXPECT_EQ(reader->Merge().code(), StatusCode::kFailedPrecondition);
 }
