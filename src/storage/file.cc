@@ -6,8 +6,11 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include "base/no_throw.h"
 #include "storage/system_calls.h"
@@ -47,9 +50,10 @@ class TemporaryFile {
   [[nodiscard]] bool is_open() const { return file_.is_open(); }
   [[nodiscard]] const fs::path& path() const { return path_; }
   /// 0 or errno.
-  int WriteAndClose(std::span<const std::byte> bytes) {
-    int error = WriteAll(file_.get(), bytes);
-    error = error == 0 ? Sync(file_.get()) : error;
+  int Write(std::span<const std::byte> bytes) { return WriteAll(file_.get(), bytes); }
+  /// 0 or errno.
+  int SyncAndClose() {
+    const int error = Sync(file_.get());
     return error == 0 ? file_.Close() : error;
   }
   /// 0 or errno.
@@ -74,7 +78,11 @@ fs::path TargetOf(const fs::path& path) {
   return error ? path : target;
 }
 
-Status ReplaceFile(const fs::path& path, std::span<const std::byte> bytes) {
+/// Takes a file's bytes, piece by piece.
+using Sink = std::function<Status(std::span<const std::byte>)>;
+
+/// By a file with what `write` gives to its sink; a Status that is not OK leaves all as it was.
+Status ReplaceFile(const fs::path& path, const std::function<Status(const Sink&)>& write) {
   std::error_code none;
   const fs::file_status existing = fs::status(path, none);
   if (fs::exists(existing) && !fs::is_regular_file(existing)) {
@@ -94,7 +102,14 @@ Status ReplaceFile(const fs::path& path, std::span<const std::byte> bytes) {
   if (fs::exists(existing)) {
     fs::permissions(temporary.path(), existing.permissions(), none);  // As far as it is allowed.
   }
-  if (const int error = temporary.WriteAndClose(bytes); error != 0) {
+  const auto sink = [&](std::span<const std::byte> bytes) {
+    const int error = temporary.Write(bytes);
+    return error == 0 ? Status::Ok() : SystemError("write", path, error);
+  };
+  if (Status status = write(sink); !status.ok()) {
+    return status;
+  }
+  if (const int error = temporary.SyncAndClose(); error != 0) {
     return SystemError("write", path, error);
   }
   if (const int error = temporary.RenameTo(path); error != 0) {
@@ -114,7 +129,33 @@ Result<std::vector<std::byte>> ReadFile(const fs::path& path) {
 }
 
 Status WriteFile(const fs::path& path, std::span<const std::byte> bytes) {
-  return NoThrow([&] { return ReplaceFile(TargetOf(path), bytes); });
+  return NoThrow([&] {
+    return ReplaceFile(TargetOf(path), [bytes](const Sink& sink) { return sink(bytes); });
+  });
+}
+
+Status WriteIndex(const fs::path& path, const IvfPqMemIndex& index) {
+  return NoThrow([&] {
+    return ReplaceFile(TargetOf(path),
+                       [&index](const Sink& sink) { return index.Serialize(sink, true); });
+  });
+}
+
+Result<IvfPqMemIndex> OpenIndex(const fs::path& path, MemIndexOptions options) {
+  return NoThrow([&]() -> Result<IvfPqMemIndex> {
+    const auto file = storage::MapAll(Open(path, O_RDONLY), path);
+    if (!file.ok()) {
+      return file.error();
+    }
+    const auto about_file = [&path](const Status& status) {
+      return Status(status.code(), "cannot open " + path.string() + ": " + status.message());
+    };
+    if (Status status = IvfPqMemIndex::CheckBlocks(file->bytes); !status.ok()) {
+      return about_file(status);
+    }
+    auto index = IvfPqMemIndex::Open(file->bytes, file->owner, std::nullopt, std::move(options));
+    return index.ok() ? std::move(index) : about_file(index.error());
+  });
 }
 
 }  // namespace forebay

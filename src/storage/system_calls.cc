@@ -1,12 +1,14 @@
 #include "storage/system_calls.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <string>
 #include <system_error>
+#include <utility>
 
 namespace forebay::storage {
 namespace {
@@ -79,6 +81,27 @@ Result<std::vector<std::byte>> ReadAll(const Descriptor& file, const fs::path& p
       bytes.resize(size * 2);
     }
   }
+}
+
+Result<MappedBytes> MapAll(const Descriptor& file, const fs::path& path) {
+  struct stat info = {};
+  if (!file.is_open() || ::fstat(file.get(), &info) != 0) {
+    return SystemError("open", path, errno);
+  }
+  if (!S_ISREG(info.st_mode)) {
+    return Status::IoError("cannot map " + path.string() +
+                           ": it is no regular file; give the path of a file");
+  }
+  const auto size = static_cast<std::size_t>(info.st_size);
+  if (size == 0) {  // There is nothing to map.
+    return MappedBytes();
+  }
+  void* const begin = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.get(), 0);
+  if (begin == MAP_FAILED) {
+    return SystemError("map", path, errno);
+  }
+  std::shared_ptr<const void> owner(begin, [begin, size](const void*) { ::munmap(begin, size); });
+  return MappedBytes{std::move(owner), {static_cast<const std::byte*>(begin), size}};
 }
 
 Result<std::uint64_t> RandomNumber() {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -69,6 +70,16 @@ int Sync(int fd);
 /// The whole of an opened file, from where it is on; errno counts where it is not open. `path` is
 /// for messages.
 Result<std::vector<std::byte>> ReadAll(const Descriptor& file, const std::filesystem::path& path);
+
+/// The bytes of a file, read only, from a multiple of 64 on, and what keeps them there: also when
+/// the file is closed, removed or replaced, but not when it is cut.
+struct MappedBytes {
+  std::shared_ptr<const void> owner;
+  std::span<const std::byte> bytes;
+};
+
+/// The whole of an opened regular file; errno counts where it is not open. `path` is for messages.
+Result<MappedBytes> MapAll(const Descriptor& file, const std::filesystem::path& path);
 
 /// For what must differ from all others; not for secrets.
 Result<std::uint64_t> RandomNumber();

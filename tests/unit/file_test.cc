@@ -17,10 +17,20 @@
 #include <thread>
 #include <vector>
 
+#include "support/index_bytes.h"
+#include "support/results.h"
+#include "support/small_index.h"
+
 namespace forebay {
 namespace {
 
 namespace fs = std::filesystem;
+using forebay::testing::BytesOf;
+using forebay::testing::ExpectSameIndex;
+using forebay::testing::FailsWith;
+using forebay::testing::SmallIndex;
+using forebay::testing::Succeeds;
+using forebay::testing::Value;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -160,6 +170,51 @@ TEST_F(FileTest, LeavesTheOldFileWhenTheNewOneDoesNotFit) {
   EXPECT_THAT(status.message(), HasSubstr("File too large"));
   EXPECT_EQ(*ReadFile(directory_ / "a"), Bytes(100, 1));
   EXPECT_THAT(Names(), ElementsAre("a"));
+}
+
+TEST_F(FileTest, AnIndexOpensAsItWasWritten) {
+  const SmallIndex small;
+  ASSERT_THAT(WriteIndex(directory_ / "index", small.index), Succeeds());
+  EXPECT_THAT(Names(), ElementsAre("index"));
+  EXPECT_EQ(Value(ReadFile(directory_ / "index")), BytesOf(small.index));
+  const IvfPqMemIndex opened = Value(OpenIndex(directory_ / "index"));
+  EXPECT_TRUE(opened.read_only());
+  ExpectSameIndex(small.index, opened, small.vectors.rows(0, 10), small.raw_vectors());
+}
+
+TEST_F(FileTest, AnOpenedIndexOutlivesItsFile) {
+  const SmallIndex small;
+  const SmallIndex other({.num_rows = 500});
+  ASSERT_THAT(WriteIndex(directory_ / "index", small.index), Succeeds());
+  const IvfPqMemIndex opened = Value(OpenIndex(directory_ / "index"));
+  ASSERT_THAT(WriteIndex(directory_ / "index", other.index), Succeeds());
+  EXPECT_EQ(Value(OpenIndex(directory_ / "index")).size(), 500U);
+  fs::remove(directory_ / "index");
+  ExpectSameIndex(small.index, opened, small.vectors.rows(0, 10), small.raw_vectors());
+}
+
+TEST_F(FileTest, OpeningAnIndexFindsEveryAlteredByte) {
+  const SmallIndex small({.num_rows = 100});
+  const auto good = BytesOf(small.index);
+  for (std::size_t i = 0; i < good.size(); i += 101) {
+    auto bad = good;
+    bad[i] ^= std::byte{0x10};
+    std::ofstream(directory_ / "index", std::ios::binary)
+        .write(reinterpret_cast<const char*>(bad.data()), static_cast<std::streamsize>(bad.size()));
+    const auto opened = OpenIndex(directory_ / "index");
+    ASSERT_FALSE(opened.ok()) << "byte " << i;
+    ASSERT_THAT(opened.status().message(), HasSubstr((directory_ / "index").string()));
+  }
+}
+
+TEST_F(FileTest, WhatIsNoIndexFileIsRefused) {
+  EXPECT_THAT(OpenIndex(directory_ / "none"),
+              FailsWith(StatusCode::kIoError, "No such file or directory"));
+  EXPECT_THAT(OpenIndex(directory_), FailsWith(StatusCode::kIoError, "no regular file"));
+  ASSERT_THAT(WriteFile(directory_ / "empty", {}), Succeeds());
+  EXPECT_THAT(OpenIndex(directory_ / "empty"), FailsWith(StatusCode::kCorruption, "truncated"));
+  EXPECT_THAT(WriteIndex(directory_ / "none" / "a", SmallIndex().index),
+              FailsWith(StatusCode::kIoError, "No such file or directory"));
 }
 
 }  // namespace
