@@ -303,8 +303,9 @@ Result<InsertReport> IvfPqMemIndex::Impl::Insert(std::span<const VectorBatch> ba
                                                  std::size_t num_threads) {
   if (read_only) {
     return Status::FailedPrecondition(
-        "an index that was opened from stored bytes is read only; insert into one made by "
-        "IvfPqMemIndex::Create, and search both");
+        "an index that was opened from stored bytes is read only; insert into a new one, and "
+        "search "
+        "both");
   }
   const WriterTurn turn(&writer_active);
   if (!turn.taken()) {

@@ -12,8 +12,10 @@
 #include <tuple>
 #include <vector>
 
+#include "index/merge.h"
 #include "simd/dispatch.h"
 #include "support/expected_snapshots.h"
+#include "support/index_bytes.h"
 #include "support/results.h"
 
 namespace forebay::testing {
@@ -36,9 +38,12 @@ class Reader {
       : index_(index), expected_(expected), random_(seed) {}
 
   void Step() {
-    switch (random_.Below(6)) {
+    switch (random_.Below(7)) {
       case 0:
         ReadPartitions();
+        break;
+      case 3:
+        ReadBytes();
         break;
       case 1:
         ReadMemory();
@@ -114,6 +119,25 @@ class Reader {
     Require(one.row_positions.size() >= all[p].row_positions.size() &&
                 one.row_positions.size() <= index_.partition_size(p),
             "a partition has shrunk");
+  }
+
+  /// The index as a file, and merged by copying: both read the blocks while they are written to.
+  void ReadBytes() {
+    const std::size_t before = index_.size();
+    const IvfPqMemIndex opened = Value(OpenCopy(BytesOf(index_)));
+    const std::size_t after = index_.size();
+    CheckSnapshot(before, opened.size(), after);
+    const index::IndexPart part = {&index_, {}, static_cast<std::uint32_t>(before)};
+    const IvfPqMemIndex merged = Value(index::MergeIndexes({&part, 1}));
+    Require(merged.size() == before, "a merged index has other rows");
+    const std::vector<PartitionEntries> all = opened.partitions();
+    for (std::size_t p = 0; p < all.size(); ++p) {
+      expected_.CheckPrefix(p, all[p]);
+      const std::vector<std::uint8_t> codes = merged.partition(p).codes;
+      Require(codes.size() <= all[p].codes.size() &&
+                  std::equal(codes.begin(), codes.end(), all[p].codes.begin()),
+              "a merged index has other codes");
+    }
   }
 
   void ReadMemory() {

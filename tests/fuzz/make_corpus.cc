@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "support/faulty_directory.h"
+#include "support/index_bytes.h"
 #include "support/results.h"
 #include "support/test_data.h"
 #include "table/manifest.h"
@@ -119,6 +120,31 @@ void WriteModels(const fs::path& folder) {
   }
 }
 
+/// With the models that WriteModels writes: files of a few rows, partial and full blocks, and
+/// positions of both kinds.
+void WriteIndexes(const fs::path& folder) {
+  const auto write = [&](const char* name, std::size_t num_rows, std::uint64_t stride,
+                         const ModelShape& shape) {
+    auto index = Value(IvfPqMemIndex::Create(RandomModel(shape)));
+    std::vector<std::uint64_t> positions(num_rows);
+    for (std::size_t i = 0; i < num_rows; ++i) {
+      positions[i] = i * stride;
+    }
+    Value(index.Insert(
+        {.vectors = RandomVectors(num_rows, shape.dim, 1).view(), .row_positions = positions}));
+    Write(folder / name, BytesOf(index));
+  };
+  const ModelShape small = {.num_partitions = 2, .dim = 2, .num_sub_vectors = 2};
+  ModelShape dot = small;
+  dot.metric = Metric::kDot;
+  dot.residual = false;
+  write("empty", 0, 1, small);
+  write("rows", 10, 3, small);
+  write("run", 200, 1, small);
+  write("array", 300, 5, small);
+  write("dot", 100, 1, dot);
+}
+
 void WriteFvecs(const fs::path& folder) {
   for (const std::int32_t dim : {1, 3, 8}) {
     std::string text;
@@ -166,6 +192,7 @@ int main(int argc, char** argv) {
   forebay::testing::WriteLogs(folder / "log");
   forebay::testing::WriteManifests(folder / "manifest");
   forebay::testing::WriteModels(folder / "model");
+  forebay::testing::WriteIndexes(folder / "index");
   forebay::testing::WriteFvecs(folder / "fvecs");
   forebay::testing::WriteNpy(folder / "npy");
   return 0;
