@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import (
@@ -23,17 +24,19 @@ from forebay._arguments import (
     MAX_POSITION,
     FilterLike,
     PositionsLike,
+    SupportsArray,
     checked_range,
     choice,
     count,
     describe,
+    file_path,
     flag,
     number,
     positions_of,
     row_filter,
 )
 from forebay._arrow import is_arrow
-from forebay._errors import InvalidArgumentError, InvalidTypeError
+from forebay._errors import InvalidArgumentError, InvalidTypeError, naming
 from forebay._live import LiveObject
 from forebay._model import Model
 from forebay._results import (
@@ -51,6 +54,7 @@ from forebay._vectors import (
     as_queries,
     as_vectors,
     check_dim,
+    float_array,
 )
 
 if TYPE_CHECKING:
@@ -98,7 +102,7 @@ class Index(LiveObject):
 
     _instead = (
         "it is live memory that a writer may be changing; share the one object between threads, or "
-        "save its Model and insert the rows again"
+        "save it and open the file"
     )
 
     def __init__(
@@ -122,6 +126,64 @@ class Index(LiveObject):
             on_bad_vectors=on_bad_vectors,
             fill_value=number("fill_value", fill_value),
         )
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        vectors: SupportsArray | None = None,
+    ) -> Index:
+        """Open an index file that `save` wrote, read only: `insert` raises FailedPreconditionError.
+
+        The file is mapped and searched where it is, so it takes no memory of its own, and
+        processes that open the same file share it. Answers are those of the index that was saved.
+        The whole file is checked first.
+
+        Parameters
+        ----------
+        path : str or path-like
+        vectors : array_like of float, shape [num_rows, dim], optional
+            The raw vectors, for `refine_factor`, as the file has none: one for each row of the
+            index, in the order of their insertion (np.load(file, mmap_mode="r"), say). A
+            C-contiguous float32 array is read where it is, and must stay as it is.
+
+        Raises
+        ------
+        FileError
+            The file cannot be read (an OSError too); MissingFileError if there is none.
+        CorruptionError
+            It is truncated, altered, or no index file.
+        UnsupportedError
+            A newer version of Forebay wrote it, or the CPU lacks AVX2 or FMA.
+        InvalidArgumentError, InvalidTypeError
+            vectors have another shape or type.
+        """
+        rows = None if vectors is None else float_array("vectors", vectors, 2)
+        with naming(file_path(path)) as name:
+            native = _core.Index.open(name, rows)
+        index = cls.__new__(cls)
+        for slot, value in (
+            ("_native", native),
+            ("_model", Model(native.model)),
+            ("_keep_vectors", rows is not None),
+            ("_on_bad_vectors", "error"),
+        ):
+            setattr(index, slot, value)
+        return index
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write rows and model to an index file, whole or not at all; an old one is replaced.
+
+        The raw vectors are not in it. `insert` may run meanwhile; what it adds is left out.
+
+        Raises
+        ------
+        FileError
+            The file cannot be written (an OSError too).
+        """
+        with naming(file_path(path)) as name:
+            self._native.save(name)
 
     # --- Writing ---------------------------------------------------------------------------
 
@@ -167,7 +229,7 @@ class Index(LiveObject):
         CapacityExceededError
             Beyond 2^32 - 1 rows.
         FailedPreconditionError
-            Another thread is inserting.
+            Another thread is inserting, or the index was opened from a file.
         """
         # Rows often come one by one, and then it counts what is done around them. What is not
         # exactly so takes the long way, and so do all mistakes.
@@ -282,8 +344,8 @@ class Index(LiveObject):
         refine_factor : int, optional
             Take the k x refine_factor nearest by their codes and rank them by their exact
             distance, which is then what is returned. Where only few rows may be returned, all of
-            them are ranked so, whatever nprobes is. Needs keep_vectors. Default: distances to the
-            codes, without re-ranking.
+            them are ranked so, whatever nprobes is. Needs keep_vectors (with `open`, vectors).
+            Default: distances to the codes, without re-ranking.
         filter : RowFilter, array_like or Arrow, optional
             Only these rows: a boolean mask, in which element i is for row position i (positions
             beyond it are out, and so is null), or integer row positions in any order.
@@ -344,7 +406,10 @@ class Index(LiveObject):
         factor = 0 if refine_factor is None else count("refine_factor", refine_factor, 1)
         if factor > 0 and not self._keep_vectors:
             raise InvalidArgumentError(
-                "refine_factor needs the raw vectors; make the index with keep_vectors=True"
+                "refine_factor needs the raw vectors, which an index file has not; open it with "
+                "vectors="
+                if self.read_only
+                else "refine_factor needs the raw vectors; make the index with keep_vectors=True"
             )
         mask, mask_size, positions = row_filter(only)
         lower, upper = checked_range(distance_range)
@@ -449,8 +514,13 @@ class Index(LiveObject):
 
     @property
     def keep_vectors(self) -> bool:
-        """Whether the raw vectors are kept, for refine_factor."""
+        """Whether the raw vectors are kept (or were given to `open`), for refine_factor."""
         return self._keep_vectors
+
+    @property
+    def read_only(self) -> bool:
+        """Whether it was opened from a file, and cannot be inserted into."""
+        return self._native.read_only
 
     def __bool__(self) -> bool:
         """True, also without rows: an empty index is an index."""
@@ -477,10 +547,11 @@ class Index(LiveObject):
 
     def __repr__(self) -> str:
         model = self._model
+        kind = "read_only=True" if self.read_only else f"on_bad_vectors={self._on_bad_vectors!r}"
         return (
             f"Index({len(self):,} rows, metric={model.metric!r}, dim={model.dim}, "
             f"num_partitions={model.num_partitions}, code_len={model.code_len}, "
-            f"keep_vectors={self._keep_vectors}, on_bad_vectors={self._on_bad_vectors!r}, "
+            f"keep_vectors={self._keep_vectors}, {kind}, "
             f"{self.memory_usage().total / 2**20:.1f} MiB)"
         )
 

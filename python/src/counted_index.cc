@@ -38,6 +38,20 @@ CountedIndex::CountedIndex(const IvfPqModel& model, MemIndexOptions options, boo
           ValueOrThrow(IvfPqMemIndex::Create(model, WithStore(std::move(options), store_.get())))) {
 }
 
+CountedIndex::CountedIndex(IvfPqMemIndex opened, std::optional<FloatRows> vectors)
+    : index_(std::move(opened)) {
+  if (!vectors.has_value()) {
+    return;
+  }
+  if (vectors->shape(0) != index_.size() || vectors->shape(1) != index_.model().dim()) {
+    throw StatusError(Status::InvalidArgument(fmt::format(
+        "vectors must have one row for each of the index, in the order of insertion: [{}, {}]; got "
+        "[{}, {}]",
+        index_.size(), index_.model().dim(), vectors->shape(0), vectors->shape(1))));
+  }
+  given_vectors_ = *std::move(vectors);
+}
+
 std::vector<VectorBatch> CountedIndex::Place(std::span<const InsertPart> parts,
                                              std::uint64_t* next) {
   std::vector<VectorBatch> placed;
@@ -93,6 +107,12 @@ Result<SearchResult> CountedIndex::Search(VectorView queries, SearchOptions opti
     options.raw_vectors = [store = store_.get()](std::span<const RowRef> rows, const float** out) {
       std::transform(rows.begin(), rows.end(), out,
                      [store](const RowRef& row) { return store->row(row.ordinal); });
+    };
+  } else if (given_vectors_.is_valid()) {
+    options.raw_vectors = [data = given_vectors_.data(), dim = index_.model().dim()](
+                              std::span<const RowRef> rows, const float** out) {
+      std::transform(rows.begin(), rows.end(), out,
+                     [data, dim](const RowRef& row) { return data + row.ordinal * dim; });
     };
   }
   Result<SearchResult> result = index_.Search(queries, options);

@@ -5,8 +5,9 @@
 // number of readers. Nothing here needs the GIL.
 //
 // Invariants:
-//   1. With a store, the vector of every row that a search can find is in it.
-//   2. Row positions fit int64, as Python hands them out.
+//   1. With vectors, the one of every row that a search can find is among them: in the store, or,
+//      beside an opened index, in the array that was given with it.
+//   2. Row positions that are inserted here fit int64, as Python hands them out.
 #pragma once
 
 #include <atomic>
@@ -48,14 +49,18 @@ class CountedIndex {
   /// Throws StatusError, as Insert does.
   CountedIndex(const IvfPqModel& model, MemIndexOptions options, bool keep_vectors);
 
+  /// An opened index, with the vectors of its rows, [num_rows][dim] by ordinal, or none. Throws
+  /// StatusError for another shape.
+  CountedIndex(IvfPqMemIndex opened, std::optional<FloatRows> vectors);
+
   /// All parts become visible together, or none.
   InsertReport Insert(std::span<const InsertPart> parts, std::size_t num_threads);
 
-  /// `options` without raw_vectors, which come from the store.
+  /// `options` without raw_vectors, which are those that are here.
   Result<SearchResult> Search(VectorView queries, SearchOptions options) const;
 
   [[nodiscard]] const IvfPqMemIndex& index() const { return index_; }
-  /// nullptr: the vectors are not kept.
+  /// nullptr: the vectors are not kept, or not here.
   [[nodiscard]] const VectorStore* store() const { return store_.get(); }
   [[nodiscard]] const Counts& counts() const { return counts_; }
 
@@ -64,6 +69,7 @@ class CountedIndex {
   static std::vector<VectorBatch> Place(std::span<const InsertPart> parts, std::uint64_t* next);
 
   std::unique_ptr<VectorStore> store_;
+  FloatRows given_vectors_;  // Or an empty one.
   IvfPqMemIndex index_;
   std::mutex writer_;
   std::uint64_t next_row_position_ = 0;  // Under writer_.

@@ -1,13 +1,16 @@
 // CountedIndex as forebay._core.Index.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/filesystem.h>
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
+#include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
+#include <filesystem>
 #include <limits>
 #include <map>
 #include <memory>
@@ -20,6 +23,7 @@
 #include "arrow_export.h"
 #include "bindings.h"
 #include "counted_index.h"
+#include "forebay/file.h"
 #include "gil.h"
 #include "option_names.h"
 #include "status_error.h"
@@ -87,6 +91,20 @@ std::optional<InsertCounts> InsertArray(CountedIndex& self, nb::handle array,
   const Vectors vectors(std::move(rows));
   const InsertPart part{.vectors = &vectors, .first = first};
   return InsertParts(self, {&part, 1}, num_threads);
+}
+
+std::unique_ptr<CountedIndex> Open(const std::filesystem::path& path,
+                                   std::optional<FloatRows> vectors) {
+  auto opened = [&path] {
+    const ReleaseGil released;
+    return ValueOrThrow(OpenIndex(path));
+  }();
+  return std::make_unique<CountedIndex>(std::move(opened), std::move(vectors));
+}
+
+void Save(const CountedIndex& self, const std::filesystem::path& path) {
+  const ReleaseGil released;
+  ThrowIfError(WriteIndex(path, self.index()));
 }
 
 /// What a search found, and how many rows were asked for.
@@ -238,6 +256,11 @@ void BindIndex(nb::module_& module) {
           },
           "model"_a, nb::kw_only(), "keep_vectors"_a, "capacity"_a, "on_bad_vectors"_a,
           "fill_value"_a)
+      .def_static("open", &Open, "path"_a, "vectors"_a.none(),
+                  nb::sig("def open(path: str, vectors: object | None) -> Index"))
+      .def("save", &Save, "path"_a, nb::sig("def save(self, path: str) -> None"))
+      .def_prop_ro("model", [](const CountedIndex& self) { return self.index().model(); })
+      .def_prop_ro("read_only", [](const CountedIndex& self) { return self.index().read_only(); })
       .def("insert", &Insert, "vectors"_a, "positions"_a, "num_threads"_a)
       .def("insert_array", &InsertArray, "array"_a, "first"_a.none(), "num_threads"_a)
       .def("search", &Search, "queries"_a, "k"_a, "nprobes"_a, "refine_factor"_a,
