@@ -12,15 +12,15 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "files are little-endian");
 
-constexpr char kMagic[8] = {'F', 'R', 'B', 'Y', 'K', 'E', 'Y', 'S'};
-constexpr std::uint32_t kVersion = 1;
+constexpr char kKeysMagic[8] = {'F', 'R', 'B', 'Y', 'K', 'E', 'Y', 'S'};
+constexpr std::uint32_t kKeysVersion = 1;
 constexpr std::size_t kWordBytes = sizeof(std::uint64_t);
 constexpr std::size_t kSampleEvery = 64;
 /// No file has more: ordinals are u32.
 constexpr std::uint64_t kMaxKeys = std::uint64_t{1} << 32U;
 
 /// The first 64 bytes.
-struct Header {
+struct KeysHeader {
   char magic[8];
   std::uint32_t version;
   std::uint32_t kind;
@@ -31,10 +31,10 @@ struct Header {
   std::uint64_t checksum;  // Of the 56 bytes before it.
 
   [[nodiscard]] std::uint64_t Sum() const {
-    return Checksum(std::as_bytes(std::span(this, 1)).first(offsetof(Header, checksum)));
+    return Checksum(std::as_bytes(std::span(this, 1)).first(offsetof(KeysHeader, checksum)));
   }
 };
-static_assert(sizeof(Header) == 64 && std::has_unique_object_representations_v<Header>);
+static_assert(sizeof(KeysHeader) == 64 && std::has_unique_object_representations_v<KeysHeader>);
 
 using Keys = std::vector<std::pair<std::string, std::uint32_t>>;
 
@@ -137,9 +137,9 @@ Status AppendRest(KeyKind kind, const Keys& keys, SegmentWriter* writer) {
 }
 
 Status Append(KeyKind kind, const Keys& keys, SegmentWriter* writer) {
-  Header header{};
-  std::memcpy(header.magic, kMagic, sizeof(kMagic));
-  header.version = kVersion;
+  KeysHeader header{};
+  std::memcpy(header.magic, kKeysMagic, sizeof(kKeysMagic));
+  header.version = kKeysVersion;
   header.kind = static_cast<std::uint32_t>(kind);
   header.num_keys = keys.size();
   if (kind == KeyKind::kString) {
@@ -159,23 +159,23 @@ Status Append(KeyKind kind, const Keys& keys, SegmentWriter* writer) {
   return status.ok() ? AppendRest(kind, keys, writer) : status;
 }
 
-Result<Header> ReadHeader(std::span<const std::byte> bytes) {
-  Header header;
+Result<KeysHeader> ReadKeysHeader(std::span<const std::byte> bytes) {
+  KeysHeader header;
   if (bytes.size() < sizeof(header)) {
     return Status::Corruption(
         fmt::format("the key file is truncated: expected a header of {} bytes, got {}",
                     sizeof(header), bytes.size()));
   }
   std::memcpy(&header, bytes.data(), sizeof(header));
-  if (std::memcmp(header.magic, kMagic, sizeof(kMagic)) != 0) {
+  if (std::memcmp(header.magic, kKeysMagic, sizeof(kKeysMagic)) != 0) {
     return Status::Corruption("not a key file: it does not start with FRBYKEYS");
   }
   if (header.Sum() != header.checksum) {
     return Status::Corruption("the key file's header was altered: its checksum differs");
   }
-  if (header.version != kVersion) {
+  if (header.version != kKeysVersion) {
     return Status::Corruption(fmt::format(
-        "the key file has version {}; this build reads version {}", header.version, kVersion));
+        "the key file has version {}; this build reads version {}", header.version, kKeysVersion));
   }
   const bool is_string = header.kind == static_cast<std::uint32_t>(KeyKind::kString);
   const bool is_integer = header.kind == static_cast<std::uint32_t>(KeyKind::kInteger64);
@@ -223,7 +223,7 @@ Result<FileSum> WriteKeys(storage::Directory* directory, const std::string& name
 bool KeyFile::Divide(std::uint64_t num_keys, std::uint64_t text_bytes) {
   const bool is_string = kind_ == KeyKind::kString;
   const std::uint64_t num_offsets = is_string ? num_keys + 1 : 0;
-  std::span<const std::byte> rest = mapping_->bytes().subspan(sizeof(Header));
+  std::span<const std::byte> rest = mapping_->bytes().subspan(sizeof(KeysHeader));
   // No overflow: the header was checked.
   const std::uint64_t num_bytes = (num_keys + NumSamples(num_keys) + num_offsets) * kWordBytes +
                                   Padded(num_keys * sizeof(std::uint32_t)) + Padded(text_bytes);
@@ -241,7 +241,7 @@ bool KeyFile::Divide(std::uint64_t num_keys, std::uint64_t text_bytes) {
 
 Result<KeyFile> KeyFile::Open(std::shared_ptr<const storage::Mapping> mapping, bool verify,
                               std::uint32_t num_rows) {
-  const auto header = ReadHeader(mapping->bytes());
+  const auto header = ReadKeysHeader(mapping->bytes());
   if (!header.ok()) {
     return header.status();
   }
@@ -279,8 +279,9 @@ Status KeyFile::Verify() const {
     return Status::Corruption(
         fmt::format("the key file's keys are not ascending at {}", out_of_order - words_.begin()));
   }
-  const std::size_t padding_begin = sizeof(Header) + words_.size_bytes() + samples_.size_bytes() +
-                                    offsets_.size_bytes() + ordinals_.size_bytes();
+  const std::size_t padding_begin = sizeof(KeysHeader) + words_.size_bytes() +
+                                    samples_.size_bytes() + offsets_.size_bytes() +
+                                    ordinals_.size_bytes();
   const std::span<const std::byte> all = mapping_->bytes();
   const std::size_t padding_bytes = Padded(padding_begin) - padding_begin;
   if (!AreZero(all.subspan(padding_begin, padding_bytes)) ||

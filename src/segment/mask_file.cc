@@ -16,12 +16,12 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "files are little-endian");
 
-constexpr char kMagic[8] = {'F', 'R', 'B', 'Y', 'M', 'A', 'S', 'K'};
-constexpr std::uint32_t kVersion = 1;
+constexpr char kMaskMagic[8] = {'F', 'R', 'B', 'Y', 'M', 'A', 'S', 'K'};
+constexpr std::uint32_t kMaskVersion = 1;
 constexpr std::size_t kBits = 64;
 
 /// The first 64 bytes; a Roaring bitmap in its portable form follows.
-struct Header {
+struct MaskHeader {
   char magic[8];
   std::uint32_t version;
   std::uint32_t reserved;
@@ -33,10 +33,10 @@ struct Header {
   std::uint64_t checksum;  // Of the 56 bytes before it.
 
   [[nodiscard]] std::uint64_t Sum() const {
-    return Checksum(std::as_bytes(std::span(this, 1)).first(offsetof(Header, checksum)));
+    return Checksum(std::as_bytes(std::span(this, 1)).first(offsetof(MaskHeader, checksum)));
   }
 };
-static_assert(sizeof(Header) == 64 && std::has_unique_object_representations_v<Header>);
+static_assert(sizeof(MaskHeader) == 64 && std::has_unique_object_representations_v<MaskHeader>);
 
 struct Free {
   void operator()(roaring_bitmap_t* bitmap) const { roaring_bitmap_free(bitmap); }
@@ -76,23 +76,23 @@ std::vector<std::byte> Serialize(const std::vector<std::uint32_t>& rows) {
   return bytes;
 }
 
-Result<Header> ReadHeader(std::span<const std::byte> bytes, std::uint32_t num_rows) {
-  Header header;
+Result<MaskHeader> ReadMaskHeader(std::span<const std::byte> bytes, std::uint32_t num_rows) {
+  MaskHeader header;
   if (bytes.size() < sizeof(header)) {
     return Status::Corruption(
         fmt::format("the mask file is truncated: expected a header of {} bytes, got {}",
                     sizeof(header), bytes.size()));
   }
   std::memcpy(&header, bytes.data(), sizeof(header));
-  if (std::memcmp(header.magic, kMagic, sizeof(kMagic)) != 0) {
+  if (std::memcmp(header.magic, kMaskMagic, sizeof(kMaskMagic)) != 0) {
     return Status::Corruption("not a mask file: it does not start with FRBYMASK");
   }
   if (header.Sum() != header.checksum) {
     return Status::Corruption("the mask file's header was altered: its checksum differs");
   }
-  if (header.version != kVersion) {
+  if (header.version != kMaskVersion) {
     return Status::Corruption(fmt::format(
-        "the mask file has version {}; this build reads version {}", header.version, kVersion));
+        "the mask file has version {}; this build reads version {}", header.version, kMaskVersion));
   }
   if (header.num_rows != num_rows) {
     return Status::Corruption(fmt::format("the mask file is of other rows: expected {}, got {}",
@@ -139,9 +139,9 @@ Result<FileSum> WriteMask(storage::Directory* directory, const std::string& name
   }
   const std::vector<std::uint32_t> rows = RowsOf(words);
   const std::vector<std::byte> bitmap = Serialize(rows);
-  Header header{};
-  std::memcpy(header.magic, kMagic, sizeof(kMagic));
-  header.version = kVersion;
+  MaskHeader header{};
+  std::memcpy(header.magic, kMaskMagic, sizeof(kMaskMagic));
+  header.version = kMaskVersion;
   header.num_rows = num_rows;
   header.num_dead = static_cast<std::uint32_t>(rows.size());
   header.bitmap_bytes = bitmap.size();
@@ -161,11 +161,11 @@ Result<FileSum> WriteMask(storage::Directory* directory, const std::string& name
 
 Result<std::vector<std::uint64_t>> ReadMask(const storage::Mapping& mapping,
                                             std::uint32_t num_rows) {
-  const auto header = ReadHeader(mapping.bytes(), num_rows);
+  const auto header = ReadMaskHeader(mapping.bytes(), num_rows);
   if (!header.ok()) {
     return header.status();
   }
-  const std::span<const std::byte> bytes = mapping.bytes().subspan(sizeof(Header));
+  const std::span<const std::byte> bytes = mapping.bytes().subspan(sizeof(MaskHeader));
   const auto* const begin = reinterpret_cast<const char*>(bytes.data());
   // The size first: the reader complains on stderr when bytes end too early.
   const bool has_size = !bytes.empty() && roaring_bitmap_portable_deserialize_size(
