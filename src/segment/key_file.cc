@@ -181,7 +181,7 @@ Result<KeysHeader> ReadKeysHeader(std::span<const std::byte> bytes) {
   const bool is_integer = header.kind == static_cast<std::uint32_t>(KeyKind::kInteger64);
   if ((!is_string && !is_integer) || header.num_keys > kMaxKeys ||
       (is_integer && header.text_bytes != 0) || header.prefix_bytes > header.text_bytes ||
-      header.text_bytes > bytes.size()) {
+      header.text_bytes > bytes.size() || header.reserved[0] != 0 || header.reserved[1] != 0) {
     return Status::Corruption(fmt::format(
         "the key file's header is that of no key file: kind {} (0 or 1), {} keys, {} bytes of "
         "text, of which keys have {} in common",

@@ -94,6 +94,9 @@ Result<MaskHeader> ReadMaskHeader(std::span<const std::byte> bytes, std::uint32_
     return Status::Corruption(fmt::format(
         "the mask file has version {}; this build reads version {}", header.version, kMaskVersion));
   }
+  if (header.reserved != 0 || header.reserved2[0] != 0 || header.reserved2[1] != 0) {
+    return Status::Corruption("the mask file's header has bytes that are to be zero and are not");
+  }
   if (header.num_rows != num_rows) {
     return Status::Corruption(fmt::format("the mask file is of other rows: expected {}, got {}",
                                           num_rows, header.num_rows));

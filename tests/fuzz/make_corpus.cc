@@ -1,8 +1,11 @@
 // forebay_make_corpus: writes the files with which the fuzzers begin, the same ones each time.
 //
 //   build/asan/tests/forebay_make_corpus tests/fuzz/corpus
+#include <arrow/array/array_base.h>
 #include <arrow/buffer.h>
 #include <arrow/ipc/writer.h>
+#include <arrow/json/from_string.h>
+#include <arrow/record_batch.h>
 #include <arrow/type.h>
 
 #include <cstddef>
@@ -11,11 +14,17 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "fuzz/rows_schema.h"
+#include "segment/key_file.h"
+#include "segment/mask_file.h"
+#include "segment/rows_file.h"
 #include "support/faulty_directory.h"
 #include "support/index_bytes.h"
 #include "support/results.h"
@@ -109,6 +118,66 @@ void WriteManifests(const fs::path& folder) {
   Write(folder / "json", text.substr(text.find('\n') + 1));
 }
 
+/// As rows of RowsSchema.
+std::shared_ptr<arrow::RecordBatch> Rows(const std::vector<std::string>& columns) {
+  arrow::ArrayVector arrays;
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    arrays.push_back(arrow::json::ArrayFromJSONString(
+                         RowsSchema()->field(static_cast<int>(i))->type(), columns[i])
+                         .ValueOrDie());
+  }
+  return arrow::RecordBatch::Make(RowsSchema(), arrays[0]->length(), arrays);
+}
+
+void WriteRowsFiles(const fs::path& folder) {
+  const std::vector<std::shared_ptr<arrow::RecordBatch>> batches = {
+      Rows({"[1, -2]", "[[0.5, 1], null]", R"(["one", null])", R"(["a text that is long", "b"])",
+            R"(["x", "y"])", "[[1, 2, 3], []]"}),
+      Rows({"[3]", "[[2, 3]]", R"([""])", "[null]", R"(["z"])", "[null]"})};
+  for (std::size_t count = 0; count <= batches.size(); ++count) {
+    FaultyDirectory directory;
+    std::size_t next = 0;
+    static_cast<void>(Value(segment::WriteRows(
+        &directory, "rows", RowsSchema(), [&]() -> Result<std::shared_ptr<arrow::RecordBatch>> {
+          return next < count ? batches[next++] : nullptr;
+        })));
+    Write(folder / ("batches-" + std::to_string(count)), Value(directory.Read("rows")));
+  }
+}
+
+void WriteKeyFiles(const fs::path& folder) {
+  for (const std::uint32_t count : {0U, 1U, 5U, 70U}) {
+    FaultyDirectory directory;
+    std::vector<std::pair<std::string, std::uint32_t>> integers;
+    std::vector<std::pair<std::string, std::uint32_t>> strings;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      std::string integer;
+      Append(std::uint64_t{i} * 1000, &integer);
+      integers.emplace_back(integer, count - 1 - i);
+      strings.emplace_back("key-" + std::string(i % 9, 'k') + std::to_string(i), i);
+    }
+    using enum segment::KeyKind;
+    static_cast<void>(Value(WriteKeys(&directory, "integers", kInteger64, integers)));
+    static_cast<void>(Value(WriteKeys(&directory, "strings", kString, strings)));
+    for (const std::string name : {"integers", "strings"}) {
+      Write(folder / (name + "-" + std::to_string(count)), Value(directory.Read(name)));
+    }
+  }
+}
+
+void WriteMaskFiles(const fs::path& folder) {
+  constexpr std::uint32_t kNumRows = 200'000;
+  const auto write = [&](const char* name, const std::vector<std::uint64_t>& words) {
+    FaultyDirectory directory;
+    static_cast<void>(Value(segment::WriteMask(&directory, "mask", words, kNumRows)));
+    Write(folder / name, Value(directory.Read("mask")));
+  };
+  write("none", {});
+  write("few", {0x8001, 0, 7});
+  write("all", std::vector<std::uint64_t>(kNumRows / 64, ~std::uint64_t{0}));
+  write("every-second", std::vector<std::uint64_t>(kNumRows / 64, 0x5555555555555555));
+}
+
 void WriteModels(const fs::path& folder) {
   for (const Metric metric : {Metric::kL2, Metric::kCosine, Metric::kDot}) {
     const IvfPqModel model = RandomModel({.metric = metric,
@@ -195,5 +264,8 @@ int main(int argc, char** argv) {
   forebay::testing::WriteIndexes(folder / "index");
   forebay::testing::WriteFvecs(folder / "fvecs");
   forebay::testing::WriteNpy(folder / "npy");
+  forebay::testing::WriteRowsFiles(folder / "rows_file");
+  forebay::testing::WriteKeyFiles(folder / "key_file");
+  forebay::testing::WriteMaskFiles(folder / "mask_file");
   return 0;
 }
