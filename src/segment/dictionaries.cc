@@ -182,10 +182,13 @@ arrow::Status ColumnDictionaries::Merged::Unify(const arrow::Array& dictionary) 
 }
 
 arrow::Status ColumnDictionaries::Merged::Append(const arrow::Array& dictionary) {
+  const auto options = arrow::EqualOptions::Defaults().nans_equal(true);
+  if (last_added != nullptr && arrow::MakeArray(last_added)->Equals(dictionary, options)) {
+    return arrow::Status::OK();  // At the same places.
+  }
   const auto before = values == nullptr ? nullptr : arrow::MakeArray(values);
   const bool is_there = before != nullptr && before->length() >= dictionary.length() &&
-                        before->Slice(0, dictionary.length())
-                            ->Equals(dictionary, arrow::EqualOptions::Defaults().nans_equal(true));
+                        before->Slice(0, dictionary.length())->Equals(dictionary, options);
   const std::int64_t begin = before == nullptr || is_there ? 0 : before->length();
   if (before == nullptr) {
     values = dictionary.data();

@@ -1,15 +1,12 @@
 // Rows files: rows of every type come back, in equal batches, where they are mapped.
+#include "unit/segment_rows.h"
+
 #include <arrow/array/array_base.h>
-#include <arrow/array/array_dict.h>
 #include <arrow/array/array_nested.h>
 #include <arrow/array/array_run_end.h>
 #include <arrow/array/concatenate.h>
 #include <arrow/array/util.h>
 #include <arrow/buffer.h>
-#include <arrow/chunked_array.h>
-#include <arrow/compare.h>
-#include <arrow/compute/api_vector.h>
-#include <arrow/compute/cast.h>
 #include <arrow/extension/uuid.h>
 #include <arrow/extension_type.h>
 #include <arrow/json/from_string.h>
@@ -40,6 +37,7 @@
 namespace forebay {
 namespace {
 
+using namespace segment_test;  // NOLINT(google-build-using-namespace): rows files, as here.
 using segment::FileSum;
 using segment::OpenSegmentFile;
 using segment::ReadRows;
@@ -50,70 +48,6 @@ using testing::IsInvalid;
 using testing::Mapped;
 using testing::Succeeds;
 using testing::Value;
-using ArrayPtr = std::shared_ptr<arrow::Array>;
-using BatchPtr = std::shared_ptr<arrow::RecordBatch>;
-using SchemaPtr = std::shared_ptr<arrow::Schema>;
-using TypePtr = std::shared_ptr<arrow::DataType>;
-
-/// Gives them one after the other.
-segment::NextBatch Each(std::vector<BatchPtr> batches) {
-  return [batches = std::move(batches), i = std::size_t{0}]() mutable -> Result<BatchPtr> {
-    return i < batches.size() ? batches[i++] : nullptr;
-  };
-}
-
-SchemaPtr SchemaOf(const TypePtr& type) { return arrow::schema({arrow::field("x", type)}); }
-
-std::vector<BatchPtr> AsBatches(const std::vector<ArrayPtr>& arrays) {
-  std::vector<BatchPtr> batches;
-  for (const ArrayPtr& array : arrays) {
-    batches.push_back(arrow::RecordBatch::Make(SchemaOf(array->type()), array->length(), {array}));
-  }
-  return batches;
-}
-
-Result<FileSum> Write(storage::Directory* directory, const std::vector<ArrayPtr>& arrays) {
-  return WriteRows(directory, "rows", SchemaOf(arrays.front()->type()), Each(AsBatches(arrays)));
-}
-
-std::vector<BatchPtr> WrittenAndRead(const std::vector<ArrayPtr>& arrays) {
-  FaultyDirectory directory;
-  const FileSum sum = Value(Write(&directory, arrays));
-  return Value(ReadRows(Value(OpenSegmentFile(directory, sum, /*verify=*/true)),
-                        *SchemaOf(arrays.front()->type()), /*validate_in_full=*/true));
-}
-
-arrow::ArrayVector ColumnOf(const std::vector<BatchPtr>& batches) {
-  arrow::ArrayVector arrays;
-  for (const BatchPtr& batch : batches) {
-    arrays.push_back(batch->column(0));
-  }
-  return arrays;
-}
-
-/// Its values, each in its row.
-ArrayPtr Decoded(const ArrayPtr& array, const TypePtr& plain) {
-  if (array->type_id() != arrow::Type::DICTIONARY) {
-    return arrow::compute::Cast(*array, plain).ValueOrDie();
-  }
-  const auto& words = static_cast<const arrow::DictionaryArray&>(*array);
-  return arrow::compute::Take(*words.dictionary(), *words.indices()).ValueOrDie();
-}
-
-/// Dictionaries differ: what is compared is of the type `plain`, if there is one.
-std::shared_ptr<arrow::ChunkedArray> Plain(const arrow::ArrayVector& arrays, const TypePtr& plain) {
-  arrow::ArrayVector decoded;
-  for (const ArrayPtr& array : arrays) {
-    decoded.push_back(plain == nullptr ? array : Decoded(array, plain));
-  }
-  return std::make_shared<arrow::ChunkedArray>(decoded);
-}
-
-void ExpectSame(const std::vector<BatchPtr>& read, const std::vector<ArrayPtr>& arrays,
-                const TypePtr& plain = nullptr) {
-  const auto options = arrow::EqualOptions::Defaults().nans_equal(true);
-  EXPECT_TRUE(Plain(ColumnOf(read), plain)->Equals(*Plain(arrays, plain), options));
-}
 
 struct Column {
   std::string name;
@@ -346,67 +280,6 @@ TEST(SegmentRowsFileTest, RunsOfEqualValues) {
   const auto joined = arrow::Concatenate(parts).ValueOrDie();
   ASSERT_EQ(read.size(), 1U);
   EXPECT_TRUE(read.front()->column(0)->Equals(*joined));
-}
-
-ArrayPtr Words(const TypePtr& index, const TypePtr& value, const std::string& indices,
-               const std::string& words) {
-  return arrow::json::DictArrayFromJSONString(arrow::dictionary(index, value), indices, words)
-      .ValueOrDie();
-}
-
-TEST(SegmentRowsFileTest, DictionariesGrow) {
-  const TypePtr text = arrow::utf8();
-  std::vector<ArrayPtr> arrays = {
-      Words(arrow::int16(), text, "[]", "[]"),
-      Words(arrow::int16(), text, "[0, null, 1]", R"(["b", "a"])"),
-      Words(arrow::int16(), text, "[0, 1, 2]", R"(["a", "c", "b"])"),
-  };
-  for (int i = 0; i < 5000; ++i) {  // Over the ends of batches.
-    arrays.push_back(
-        Words(arrow::int16(), text, "[1, 0]", R"(["a", "w)" + std::to_string(i) + "\"]"));
-  }
-  const auto read = WrittenAndRead(arrays);
-  EXPECT_EQ(read.size(), 3U);
-  ExpectSame(read, arrays, text);
-}
-
-TEST(SegmentRowsFileTest, DictionariesThatArrowDoesNotUnify) {
-  const TypePtr pair = arrow::struct_({arrow::field("a", arrow::int32())});
-  std::vector<ArrayPtr> arrays;
-  for (int i = 0; i < 5; ++i) {
-    const std::string n = std::to_string(i / 2);
-    const std::string words = R"([{"a": 1}, {"a": )" + n + "}]";
-    arrays.push_back(arrow::DictionaryArray::FromArrays(
-                         arrow::dictionary(arrow::uint8(), pair),
-                         arrow::json::ArrayFromJSONString(arrow::uint8(), "[0, 1, 1]").ValueOrDie(),
-                         arrow::json::ArrayFromJSONString(pair, words).ValueOrDie())
-                         .ValueOrDie());
-  }
-  ExpectSame(WrittenAndRead(arrays), arrays, pair);
-  arrays = {Words(arrow::int8(), arrow::utf8(), "[0, 1]", R"(["b", null])"),
-            Words(arrow::int8(), arrow::utf8(), "[0, 1]", R"([null, "c"])"),
-            Words(arrow::int8(), arrow::utf8(), "[0, 1]", R"(["c", "b"])")};
-  ExpectSame(WrittenAndRead(arrays), arrays, arrow::utf8());
-}
-
-TEST(SegmentRowsFileTest, DictionariesOfNaN) {
-  std::vector<ArrayPtr> arrays;
-  for (int i = 0; i < 2000; ++i) {
-    arrays.push_back(Words(arrow::int32(), arrow::float64(), "[0, 1, 1, 0]",
-                           "[NaN, " + std::to_string(i) + ".5]"));
-  }
-  ExpectSame(WrittenAndRead(arrays), arrays, arrow::float64());
-}
-
-TEST(SegmentRowsFileTest, DictionariesWithTooManyValues) {
-  std::vector<ArrayPtr> arrays;
-  for (int i = 0; i < 129; ++i) {
-    arrays.push_back(Words(arrow::int8(), arrow::utf8(), "[0]", "[\"" + std::to_string(i) + "\"]"));
-  }
-  FaultyDirectory directory;
-  EXPECT_THAT(Write(&directory, arrays), IsInvalid("wider type of index"));
-  arrays.pop_back();
-  ExpectSame(WrittenAndRead(arrays), arrays, arrow::utf8());
 }
 
 TEST(SegmentRowsFileTest, OtherSchemas) {
