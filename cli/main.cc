@@ -43,9 +43,10 @@ int Main(int argc, const char* const* argv) {
   app.set_version_flag("--version", "forebay " FOREBAY_VERSION, "Print the version and exit.");
   CLI::App* const bench = app.add_subcommand("bench", "Measure on your own data.");
   bench->footer("forebay bench COMMAND --help says more.");
-  const std::array verbs = {AddInit(app),   AddPut(app),     AddDelete(app),        AddGet(app),
-                            AddSearch(app), AddScan(app),    AddTrain(app),         AddStats(app),
-                            AddVerify(app), AddInspect(app), AddBenchStream(*bench)};
+  const std::array verbs = {AddInit(app),    AddPut(app),           AddDelete(app), AddGet(app),
+                            AddSearch(app),  AddScan(app),          AddExport(app), AddTrain(app),
+                            AddFlush(app),   AddMerge(app),         AddStats(app),  AddVerify(app),
+                            AddInspect(app), AddBenchStream(*bench)};
   app.footer(  // Now that the verbs can no longer inherit it.
       "Exit codes: 0 done, 1 failed, 2 wrong use.\n"
       "\n"

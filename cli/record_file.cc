@@ -20,9 +20,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 4> kIpcExtensions = {".arrow", ".arrows", ".feather",
-                                                            ".ipc"};
-constexpr std::string_view kParquetExtension = ".parquet";
+struct Extension {
+  std::string_view text;
+  RecordFormat format;
+};
+constexpr std::array<Extension, 5> kExtensions = {{{".arrow", RecordFormat::kIpcFile},
+                                                   {".arrows", RecordFormat::kIpcStream},
+                                                   {".feather", RecordFormat::kIpcFile},
+                                                   {".ipc", RecordFormat::kIpcFile},
+                                                   {".parquet", RecordFormat::kParquet}}};
 
 std::string LowerExtension(const fs::path& path) {
   std::string extension = path.extension().string();
@@ -31,24 +37,24 @@ std::string LowerExtension(const fs::path& path) {
   return extension;
 }
 
-bool IsIpc(std::string_view extension) {
-  return std::find(kIpcExtensions.begin(), kIpcExtensions.end(), extension) != kIpcExtensions.end();
-}
-
 }  // namespace
 
-bool HasRecords(const fs::path& path) {
+std::optional<RecordFormat> RecordFormatOf(const fs::path& path) {
   const std::string extension = LowerExtension(path);
-  return IsIpc(extension) || extension == kParquetExtension;
+  const auto* const found = std::find_if(kExtensions.begin(), kExtensions.end(),
+                                         [&](const Extension& e) { return e.text == extension; });
+  return found == kExtensions.end() ? std::nullopt : std::optional(found->format);
 }
 
+bool HasRecords(const fs::path& path) { return RecordFormatOf(path).has_value(); }
+
 Result<RecordFile> RecordFile::Open(const fs::path& path) {
-  const std::string extension = LowerExtension(path);
-  if (!HasRecords(path)) {
+  const auto format = RecordFormatOf(path);
+  if (!format.has_value()) {
     return Status::InvalidArgument(fmt::format(
         "{}: expected a file named .arrow, .arrows, .feather, .ipc or .parquet", path.string()));
   }
-  auto source = IsIpc(extension) ? OpenIpc(path) : OpenParquet(path);
+  auto source = format == RecordFormat::kParquet ? OpenParquet(path) : OpenIpc(path);
   return source.ok() ? Result<RecordFile>(RecordFile(*std::move(source)))
                      : Result<RecordFile>(source.status());
 }

@@ -18,7 +18,11 @@ class Schema;
 
 namespace forebay::cli {
 
-/// Whether a file of this name is one of .arrow, .arrows, .feather, .ipc and .parquet.
+enum class RecordFormat : std::uint8_t { kIpcFile, kIpcStream, kParquet };
+
+/// That of a file with this extension: .arrow, .feather and .ipc; .arrows; .parquet. nullopt: none.
+std::optional<RecordFormat> RecordFormatOf(const std::filesystem::path& path);
+/// Whether it has one.
 bool HasRecords(const std::filesystem::path& path);
 
 class RecordFile {

@@ -146,7 +146,8 @@ Status PutAll(Table& table, const PutFlags& flags, PutTotals& totals, Progress& 
   return Status::Ok();
 }
 
-void Report(const PutFlags& flags, const PutTotals& totals, double seconds) {
+void Report(const PutFlags& flags, const PutTotals& totals, const TableStats& stats,
+            double seconds) {
   if (flags.json) {
     const nlohmann::ordered_json report = {{"table", flags.table.string()},
                                            {"batches", totals.batches},
@@ -154,6 +155,8 @@ void Report(const PutFlags& flags, const PutTotals& totals, double seconds) {
                                            {"replaced", totals.replaced},
                                            {"dropped", totals.dropped},
                                            {"filled", totals.filled},
+                                           {"flushes", stats.num_flushes},
+                                           {"waited_seconds", stats.waited_seconds},
                                            {"seconds", seconds}};
     fmt::print("{}\n", report.dump());
   } else if (!flags.acks) {
@@ -166,6 +169,9 @@ void Report(const PutFlags& flags, const PutTotals& totals, double seconds) {
     if (totals.filled > 0) {
       text += fmt::format("; filled {} bad vectors", Count(totals.filled));
     }
+    if (stats.waited_seconds > 0) {
+      text += fmt::format("; waited {} for flushes", Duration(stats.waited_seconds * 1e6));
+    }
     fmt::print("{}\n", text);
   }
 }
@@ -177,10 +183,15 @@ Status RunPut(const PutFlags& flags) {
     const auto start = Clock::now();
     Status put = PutAll(table, flags, totals, progress);
     progress.Clear();
-    if (put.ok()) {
-      Report(flags, totals, std::chrono::duration<double>(Clock::now() - start).count());
+    if (!put.ok()) {
+      return put;
     }
-    return put;
+    const std::chrono::duration<double> took = Clock::now() - start;
+    const Result<TableStats> stats = table.stats();
+    if (stats.ok()) {
+      Report(flags, totals, *stats, took.count());
+    }
+    return stats.status();
   });
 }
 
@@ -200,10 +211,10 @@ void AddPutOptions(CLI::App& command, PutFlags& flags) {
       ->transform(CLI::CheckedTransformer(on_bad));
   add("--fill-value", flags.options.fill_value, "X", "What fill puts into every dimension [0]");
   add("--max-memtable-rows", flags.options.max_memtable_rows, "N",
-      fmt::format("Refuse what would make it more [{}]", flags.options.max_memtable_rows))
+      fmt::format("Flush before there are more in memory [{}]", flags.options.max_memtable_rows))
       ->check(WholeNumber(1));
   add("--max-memtable-bytes", flags.options.max_memtable_bytes, "N",
-      fmt::format("Refuse what would make it more [{}]", flags.options.max_memtable_bytes))
+      fmt::format("Flush before they take more [{}]", flags.options.max_memtable_bytes))
       ->check(WholeNumber(1));
   flags.options.num_threads = HardwareThreads();
   add("--threads", flags.options.num_threads, "N", "Threads that encode [all there are]")

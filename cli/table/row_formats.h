@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "record_file.h"
 #include "table/row_output.h"
 
 namespace forebay::cli {
@@ -14,8 +15,8 @@ std::unique_ptr<RowOutput> TextRows(const arrow::Schema& schema, TextStyle style
 std::unique_ptr<RowOutput> JsonRows();
 /// An Arrow IPC stream on standard output.
 Result<std::unique_ptr<RowOutput>> ArrowRows(const std::shared_ptr<arrow::Schema>& schema);
-/// Parquet, or an Arrow IPC file (.arrow, .feather, .ipc) or stream (.arrows).
-Result<std::unique_ptr<RowOutput>> FileRows(const std::filesystem::path& path,
+/// A file, which has its name, and replaces another one of that name, when it is finished.
+Result<std::unique_ptr<RowOutput>> FileRows(const std::filesystem::path& path, RecordFormat format,
                                             const std::shared_ptr<arrow::Schema>& schema);
 
 }  // namespace forebay::cli

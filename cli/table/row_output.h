@@ -2,16 +2,21 @@
 #pragma once
 
 #include <CLI/App.hpp>
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "forebay/status.h"
 #include "forebay/table.h"
+#include "record_file.h"
 
 namespace arrow {
 class RecordBatch;
+class RecordBatchReader;
 class Schema;
 }  // namespace arrow
 
@@ -50,6 +55,16 @@ class RowOutput {
 Result<std::unique_ptr<RowOutput>> OpenRowOutput(const OutputFlags& flags,
                                                  const std::shared_ptr<arrow::Schema>& schema,
                                                  TextStyle style);
+
+/// A file's format: the one that was chosen, or that of its name. kInvalidArgument: neither.
+Result<RecordFormat> ChooseFormat(const std::filesystem::path& path,
+                                  std::optional<RecordFormat> chosen = std::nullopt);
+
+/// The rows of `reader`, which reads from `table`, but no more than `limit`; how many they were.
+/// `written` is told now and then.
+Result<std::int64_t> CopyRows(arrow::RecordBatchReader& reader, const std::filesystem::path& table,
+                              RowOutput& output, std::int64_t limit,
+                              const std::function<void(std::int64_t)>& written = {});
 
 /// All of these rows.
 Status WriteRows(const OutputFlags& flags, const arrow::RecordBatch& rows, TextStyle style);

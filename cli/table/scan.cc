@@ -1,13 +1,11 @@
 // forebay scan: all rows of a table, or those that pass a filter.
 #include <arrow/compute/expression.h>
 #include <arrow/record_batch.h>
-#include <arrow/result.h>
 #include <arrow/type.h>
 #include <fmt/format.h>
 
 #include <CLI/App.hpp>
 #include <CLI/Option.hpp>
-#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <limits>
@@ -17,7 +15,6 @@
 #include <string>
 #include <vector>
 
-#include "arrow_input.h"
 #include "table/filter_text.h"
 #include "table/open_table.h"
 #include "table/row_choice.h"
@@ -58,21 +55,7 @@ Status PrintRows(const Table& table, const Filter& filter, const ScanFlags& flag
   if (!output.ok()) {
     return output.status();
   }
-  for (std::int64_t left = flags.limit; left > 0;) {
-    const auto batch = (*reader)->Next();
-    if (!batch.ok()) {
-      return FromArrow(flags.table, batch.status());
-    }
-    if (*batch == nullptr) {
-      break;
-    }
-    const auto rows = (*batch)->Slice(0, std::min(left, (*batch)->num_rows()));
-    if (Status written = (*output)->Write(*rows); !written.ok()) {
-      return written;
-    }
-    left -= rows->num_rows();
-  }
-  return (*output)->Finish();
+  return CopyRows(**reader, flags.table, **output, flags.limit).status();
 }
 
 Status RunScan(const ScanFlags& flags) {

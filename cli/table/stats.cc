@@ -12,6 +12,7 @@
 
 #include "model_report.h"
 #include "quantities.h"
+#include "table/generation_report.h"
 #include "table/open_table.h"
 #include "table/table_verbs.h"
 
@@ -29,12 +30,17 @@ void PrintJson(const Table& table, const TableStats& stats) {
   for (const auto& field : table.schema()->fields()) {
     columns[field->name()] = field->type()->ToString();
   }
+  auto generations = nlohmann::ordered_json::array();
+  for (const GenerationStats& generation : stats.generations) {
+    generations.push_back(GenerationJson(generation));
+  }
   nlohmann::ordered_json report = {{"rows", stats.num_rows},
                                    {"dead", stats.num_dead},
                                    {"sequence_number", stats.sequence_number},
                                    {"writer_epoch", stats.writer_epoch},
                                    {"memtable_bytes", stats.memtable_bytes},
                                    {"wal_bytes", stats.wal_bytes},
+                                   {"generations", generations},
                                    {"vector", table.vector_column()},
                                    {"dim", table.dim()},
                                    {"metric", MetricName(table.metric())},
@@ -77,6 +83,9 @@ void PrintText(const Table& table, const TableStats& stats) {
        fmt::format("{} bytes; replayed {} batches, {} rows, {} deaths; {} torn bytes",
                    Count(stats.wal_bytes), Count(recovery.num_batches), Count(recovery.num_rows),
                    Count(recovery.num_deaths), Count(recovery.torn_bytes)));
+  for (const GenerationStats& generation : stats.generations) {
+    line(fmt::format("generation {}", generation.number), GenerationText(generation));
+  }
   if (const auto model = table.model(); model.has_value()) {
     fmt::print("\nmodel\n{}", ModelText(*model, model->Serialize().size()));
   } else {
@@ -107,7 +116,8 @@ Verb AddStats(CLI::App& app) {
   command->footer(
       "Examples:\n"
       "  forebay stats words\n"
-      "  forebay stats words --json | jq .rows");
+      "  forebay stats words --json | jq .rows\n"
+      "  forebay stats words --json | jq -c '.generations[]'");
   return {command, [flags] { return RunStats(*flags); }};
 }
 

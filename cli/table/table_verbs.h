@@ -13,6 +13,9 @@ Verb AddDelete(CLI::App& app);
 Verb AddGet(CLI::App& app);
 Verb AddSearch(CLI::App& app);
 Verb AddScan(CLI::App& app);
+Verb AddExport(CLI::App& app);
+Verb AddFlush(CLI::App& app);
+Verb AddMerge(CLI::App& app);
 Verb AddStats(CLI::App& app);
 Verb AddVerify(CLI::App& app);
 

@@ -31,7 +31,7 @@ void Report(const VerifyFlags& flags, const VerifyReport& report) {
   }
   fmt::print(
       "{} is whole:\n"
-      "  {} log records, and the manifest, with the right checksums\n"
+      "  {} log records, the manifest and the generations, with the right checksums\n"
       "  {} rows, each found by an exhaustive search\n"
       "  {} codes, each that of its vector\n"
       "  {} keys, all different\n",

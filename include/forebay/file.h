@@ -1,10 +1,12 @@
-// Whole files in and out, for what the core turns into bytes: models and indexes.
+// Whole files in and out: what the core turns into bytes (models, indexes), what rows are exported
+// to.
 //
-// Thread safety: free functions without shared state.
+// Thread safety: free functions without shared state; a NewFile belongs to one thread at a time.
 #pragma once
 
 #include <cstddef>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -16,11 +18,31 @@ namespace forebay {
 /// The whole file. kIoError names the path and the system's reason.
 Result<std::vector<std::byte>> ReadFile(const std::filesystem::path& path);
 
-/// Replaces the file at `path`, or the one that a link there leads to, by one with these bytes and
-/// the old one's permissions: written beside it, synced, renamed, the directory synced. kIoError
-/// when one of these fails, or `path` is no regular file; an existing file is then as it was (but
-/// when only the last sync failed: the new file is there, and may not survive a power cut), and
-/// nothing else is left behind.
+/// A file that takes its name when all of it has been written, and then has the permissions of the
+/// one that it replaces. Errors are kIoError; after one, an existing file is as it was (but when
+/// only the last sync failed: the new file is there, and may not survive a power cut).
+class NewFile {
+ public:
+  /// Begins one beside `path`, or beside the file that a link there leads to. Fails also where that
+  /// is no regular file.
+  static Result<NewFile> Create(const std::filesystem::path& path);
+
+  NewFile(NewFile&&) noexcept;
+  NewFile& operator=(NewFile&&) noexcept;
+  ~NewFile();  ///< Leaves nothing behind unless Finish has returned OK.
+
+  Status Append(std::span<const std::byte> bytes);
+  /// Synced, renamed, the directory synced. Once, and the last call.
+  Status Finish();
+
+  class Impl;  // For src/ only.
+
+ private:
+  explicit NewFile(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// A NewFile of these bytes.
 Status WriteFile(const std::filesystem::path& path, std::span<const std::byte> bytes);
 
 /// Replaces the file, as WriteFile does, by one with the visible rows of the index and its model

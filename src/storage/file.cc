@@ -6,8 +6,9 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
-#include <functional>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -50,7 +51,7 @@ class TemporaryFile {
   [[nodiscard]] bool is_open() const { return file_.is_open(); }
   [[nodiscard]] const fs::path& path() const { return path_; }
   /// 0 or errno.
-  int Write(std::span<const std::byte> bytes) { return WriteAll(file_.get(), bytes); }
+  int Append(std::span<const std::byte> bytes) { return WriteAll(file_.get(), bytes); }
   /// 0 or errno.
   int SyncAndClose() {
     const int error = Sync(file_.get());
@@ -78,67 +79,108 @@ fs::path TargetOf(const fs::path& path) {
   return error ? path : target;
 }
 
-/// Takes a file's bytes, piece by piece.
-using Sink = std::function<Status(std::span<const std::byte>)>;
+}  // namespace
 
-/// By a file with what `write` gives to its sink; a Status that is not OK leaves all as it was.
-Status ReplaceFile(const fs::path& path, const std::function<Status(const Sink&)>& write) {
-  std::error_code none;
-  const fs::file_status existing = fs::status(path, none);
-  if (fs::exists(existing) && !fs::is_regular_file(existing)) {
-    return Status::IoError("cannot replace " + path.string() +
-                           ": it is no regular file; give the path of a file");
+class NewFile::Impl {
+ public:
+  Impl(fs::path path, Descriptor directory)
+      : path_(std::move(path)), directory_(std::move(directory)), file_(path_) {}
+
+  static Result<std::unique_ptr<Impl>> Create(const fs::path& path) {
+    std::error_code none;
+    const fs::file_status existing = fs::status(path, none);
+    if (fs::exists(existing) && !fs::is_regular_file(existing)) {
+      return Status::IoError("cannot replace " + path.string() +
+                             ": it is no regular file; give the path of a file");
+    }
+    // The directory is opened first, so that nothing has changed yet when that fails.
+    const fs::path parent = path.has_parent_path() ? path.parent_path() : fs::path(".");
+    Descriptor directory = Open(parent, O_RDONLY | O_DIRECTORY);
+    if (!directory.is_open()) {
+      return SystemError("open the directory of", path, errno);
+    }
+    auto made = std::make_unique<Impl>(path, std::move(directory));
+    if (!made->file_.is_open()) {
+      return SystemError("create", path, errno);
+    }
+    if (fs::exists(existing)) {  // As far as it is allowed.
+      fs::permissions(made->file_.path(), existing.permissions(), none);
+    }
+    return made;
   }
-  // The directory is opened first, so that nothing has changed yet when that fails.
-  const fs::path parent = path.has_parent_path() ? path.parent_path() : fs::path(".");
-  const Descriptor directory = Open(parent, O_RDONLY | O_DIRECTORY);
-  if (!directory.is_open()) {
-    return SystemError("open the directory of", path, errno);
+
+  Status Append(std::span<const std::byte> bytes) {
+    if (const int error = file_.Append(bytes); error != 0) {
+      failed_ = SystemError("write", path_, error);
+    }
+    return failed_;
   }
-  TemporaryFile temporary(path);
-  if (!temporary.is_open()) {
-    return SystemError("create", path, errno);
+
+  Status Finish() {
+    if (!failed_.ok()) {
+      return failed_;
+    }
+    if (const int error = file_.SyncAndClose(); error != 0) {
+      return SystemError("write", path_, error);
+    }
+    if (const int error = file_.RenameTo(path_); error != 0) {
+      return SystemError("create", path_, error);
+    }
+    // Some file systems cannot sync directories and say EINVAL; they need no syncing either.
+    if (const int error = Sync(directory_.get()); error != 0 && error != EINVAL) {
+      return SystemError("sync the directory of", path_, error);
+    }
+    return Status::Ok();
   }
-  if (fs::exists(existing)) {
-    fs::permissions(temporary.path(), existing.permissions(), none);  // As far as it is allowed.
-  }
-  const auto sink = [&](std::span<const std::byte> bytes) {
-    const int error = temporary.Write(bytes);
-    return error == 0 ? Status::Ok() : SystemError("write", path, error);
-  };
-  if (Status status = write(sink); !status.ok()) {
-    return status;
-  }
-  if (const int error = temporary.SyncAndClose(); error != 0) {
-    return SystemError("write", path, error);
-  }
-  if (const int error = temporary.RenameTo(path); error != 0) {
-    return SystemError("create", path, error);
-  }
-  // Some file systems cannot sync directories and say EINVAL; they need no syncing either.
-  if (const int error = Sync(directory.get()); error != 0 && error != EINVAL) {
-    return SystemError("sync the directory of", path, error);
-  }
-  return Status::Ok();
+
+ private:
+  const fs::path path_;
+  const Descriptor directory_;
+  TemporaryFile file_;
+  Status failed_;  // Of Append: the file lacks something.
+};
+
+NewFile::NewFile(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+NewFile::NewFile(NewFile&&) noexcept = default;
+NewFile& NewFile::operator=(NewFile&&) noexcept = default;
+NewFile::~NewFile() = default;
+
+Result<NewFile> NewFile::Create(const fs::path& path) {
+  return NoThrow([&]() -> Result<NewFile> {
+    auto made = Impl::Create(TargetOf(path));
+    return made.ok() ? Result<NewFile>(NewFile(*std::move(made))) : made.status();
+  });
 }
 
-}  // namespace
+Status NewFile::Append(std::span<const std::byte> bytes) {
+  return NoThrow([&] { return impl_->Append(bytes); });
+}
+
+Status NewFile::Finish() {
+  return NoThrow([&] { return impl_->Finish(); });
+}
 
 Result<std::vector<std::byte>> ReadFile(const fs::path& path) {
   return NoThrow([&] { return storage::ReadAll(Open(path, O_RDONLY), path); });
 }
 
 Status WriteFile(const fs::path& path, std::span<const std::byte> bytes) {
-  return NoThrow([&] {
-    return ReplaceFile(TargetOf(path), [bytes](const Sink& sink) { return sink(bytes); });
-  });
+  Result<NewFile> file = NewFile::Create(path);
+  if (!file.ok()) {
+    return file.status();
+  }
+  Status written = file->Append(bytes);
+  return written.ok() ? file->Finish() : written;
 }
 
 Status WriteIndex(const fs::path& path, const IvfPqMemIndex& index) {
-  return NoThrow([&] {
-    return ReplaceFile(TargetOf(path),
-                       [&index](const Sink& sink) { return index.Serialize(sink, true); });
-  });
+  Result<NewFile> file = NewFile::Create(path);
+  if (!file.ok()) {
+    return file.status();
+  }
+  Status written = index.Serialize(
+      [&file](std::span<const std::byte> bytes) { return file->Append(bytes); }, true);
+  return written.ok() ? file->Finish() : written;
 }
 
 Result<IvfPqMemIndex> OpenIndex(const fs::path& path, MemIndexOptions options) {

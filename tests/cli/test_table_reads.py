@@ -160,7 +160,9 @@ def test_scan(forebay: Forebay, shared: Path, rows: pa.Table, tmp_path: Path) ->
     assert done(forebay("scan", shared, "--out", tmp_path / "out.parquet")) == ""
     assert pq.read_table(tmp_path / "out.parquet").equals(rows)
     failed(forebay("scan", shared, "--out", tmp_path / "out.csv"), "expected a name that ends in")
-    failed(forebay("scan", shared, "--out", tmp_path / "no" / "a.arrow"), "cannot write ")
+    failed(
+        forebay("scan", shared, "--out", tmp_path / "no" / "a.arrow"), "cannot open the directory"
+    )
     assert forebay("scan", shared, "--json", "--arrow").returncode == 2
 
 

@@ -98,6 +98,7 @@ def test_put_files(forebay: Forebay, empty: Path, rows: pa.Table) -> None:
         forebay("put", empty, *(folder / f for f in ("a.arrow", "b.arrows", "c.parquet")), "--json")
     )
     assert report.pop("seconds") > 0
+    assert report.pop("waited_seconds") == 0
     assert report == {
         "table": str(empty),
         "batches": 4 + 2 + 1,
@@ -105,6 +106,7 @@ def test_put_files(forebay: Forebay, empty: Path, rows: pa.Table) -> None:
         "replaced": 10,
         "dropped": 0,
         "filled": 0,
+        "flushes": 0,
     }
     assert done(forebay("scan", empty, "--count")) == "300\n"
 
@@ -187,7 +189,7 @@ def test_put_failures(forebay: Forebay, empty: Path, rows: pa.Table, tmp_path: P
     text = rows.set_column(1, "n", rows["n"].cast(pa.string()))
     failed(forebay("put", empty, stdin=stream_of(text)), "column 'n' must be int64; got string")
     limit = forebay("put", empty, "--max-memtable-rows", 10, stdin=stream)
-    failed(limit, "the MemTable")
+    failed(limit, "a MemTable may hold 10 rows")
 
 
 def test_delete(forebay: Forebay, table: Path) -> None:

@@ -12,8 +12,8 @@ import pytest
 from vector_files import CLI, DIM, NUM_ROWS, Floats, Forebay
 
 VERBS = [
-    *((verb,) for verb in ("init", "put", "delete", "get", "search", "scan", "stats", "verify")),
-    ("train",),
+    *((verb,) for verb in ("init", "put", "delete", "get", "search", "scan", "export")),
+    *((verb,) for verb in ("flush", "merge", "stats", "verify", "train")),
     ("inspect",),
     ("bench", "stream"),
 ]
@@ -93,6 +93,10 @@ def test_version(forebay: Forebay) -> None:
         ("scan", "a", "--limit", "-1"),
         ("scan", "a", "--limit", "1", "--count"),
         ("scan", "a", "--out"),
+        ("export", "a"),
+        ("export", "a", "-o", "b", "--format", "csv"),
+        ("flush", "a", "b"),
+        ("merge", "a", "--threads", "0"),
         ("stats",),
         ("verify", "a", "b"),
         ("bench", "stream"),

@@ -83,6 +83,24 @@ TEST_F(FileTest, ReplacesAFile) {
   EXPECT_THAT(Names(), ElementsAre("a"));
 }
 
+TEST_F(FileTest, ANewFileIsThereWhenItIsFinished) {
+  ASSERT_TRUE(WriteFile(directory_ / "a", Bytes(10, 1)).ok());
+  {
+    auto left = NewFile::Create(directory_ / "a");
+    ASSERT_TRUE(left.ok());
+    EXPECT_TRUE(left->Append(Bytes(20, 2)).ok());
+  }
+  auto file = NewFile::Create(directory_ / "a");
+  ASSERT_TRUE(file.ok());
+  const auto bytes = Bytes(7, 3);
+  EXPECT_TRUE(file->Append(std::span(bytes).first(3)).ok());
+  EXPECT_TRUE(file->Append(std::span(bytes).subspan(3)).ok());
+  EXPECT_EQ(*ReadFile(directory_ / "a"), Bytes(10, 1));
+  EXPECT_TRUE(file->Finish().ok());
+  EXPECT_EQ(*ReadFile(directory_ / "a"), bytes);
+  EXPECT_THAT(Names(), ElementsAre("a"));
+}
+
 TEST_F(FileTest, WritesARelativePath) {
   const fs::path before = fs::current_path();
   fs::current_path(directory_);
