@@ -73,8 +73,8 @@ struct TableOptions {
   std::size_t max_memtable_bytes = std::size_t{4} << 30U;
   /// Close flushes the MemTable, so that the next opening has little to replay.
   bool flush_on_close = false;
-  /// Generations of about the same size are merged in the background when there are so many; 0:
-  /// never, but by Merge.
+  /// Generations of about the same size are merged in the background when there are so many, 2
+  /// at least; 0: never, but by Merge.
   std::size_t merge_fan_in = 8;
   /// The background merges nothing whose files have more bytes together, so that merging takes no
   /// more disk than that, and writes no more than so many bytes of vectors a second (0: as fast as

@@ -47,6 +47,9 @@ Status Table::Impl::CheckOptions(const TableOptions& options, Metric metric, std
     return Status::InvalidArgument(fmt::format("max_memtable_rows may be at most {}; got {}",
                                                kMaxRows, options.max_memtable_rows));
   }
+  if (options.merge_fan_in == 1) {
+    return Status::InvalidArgument("merge_fan_in must be 0 or at least 2; got 1");
+  }
   if (options.on_bad_vectors == OnBadVectors::kFill) {
     const std::vector<float> fill(dim, options.fill_value);
     const auto defect = model::CheckVector(metric, fill.data(), dim);

@@ -178,6 +178,8 @@ TEST_F(TableOpenTest, DefinitionsThatAreNone) {
 TEST_F(TableOpenTest, OptionsThatAreNone) {
   ASSERT_TRUE(Table::Create(path_, WordTable()).ok());
   EXPECT_THAT(Table::Open(path_, {.num_threads = 0}).status().message(), HasSubstr("num_threads"));
+  EXPECT_THAT(Table::Open(path_, {.merge_fan_in = 1}).status().message(),
+              HasSubstr("merge_fan_in must be 0 or at least 2"));
   TableOptions options;
   options.sync = SyncPolicy::kInterval;
   options.sync_interval = std::chrono::milliseconds(0);
