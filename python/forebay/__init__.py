@@ -41,6 +41,7 @@ from forebay._model import Model
 from forebay._results import IndexStats, InsertReport, MemoryUsage
 from forebay._table import Table
 from forebay._table_results import (
+    GenerationStats,
     PutReport,
     RecoveryReport,
     SourceStats,
@@ -55,6 +56,7 @@ __all__ = [
     "Error",
     "FailedPreconditionError",
     "FileError",
+    "GenerationStats",
     "Index",
     "IndexStats",
     "InsertReport",

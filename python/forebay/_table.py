@@ -55,6 +55,9 @@ class Table(TableReader):
         sync_interval: SupportsFloat = 0.1,
         max_memtable_rows: SupportsIndex = 4_000_000,
         max_memtable_bytes: SupportsIndex = 4 << 30,
+        merge_fan_in: SupportsIndex = 8,
+        max_merge_bytes: SupportsIndex = 256 << 30,
+        merge_bytes_per_second: SupportsIndex | None = None,
         on_bad_vectors: OnBadVectors = "error",
         fill_value: SupportsFloat = 0.0,
         num_threads: SupportsIndex = 1,
@@ -83,7 +86,16 @@ class Table(TableReader):
         sync_interval : float
             Seconds, with sync="interval"; at least 0.001.
         max_memtable_rows, max_memtable_bytes : int
-            A put that would take the memory beyond either is refused.
+            A put that would take the MemTable beyond either waits until that has been flushed; one
+            that has more by itself is refused.
+        merge_fan_in : int
+            So many generations of about the same size are merged in the background; at least 2. 0:
+            never, but by `merge`.
+        max_merge_bytes : int
+            Generations with more bytes together are not merged in the background, so that merging
+            takes no more disk than that.
+        merge_bytes_per_second : int, optional
+            The background writes no more vectors than that. Default: as fast as it can.
         on_bad_vectors : {"error", "drop", "fill"}
             What `put` does with vectors that are null, NaN, infinite, too long (a squared norm of
             2^124 or more), or zero under cosine: write nothing and say which row is bad; leave the
@@ -110,6 +122,9 @@ class Table(TableReader):
             sync_interval=sync_interval,
             max_memtable_rows=max_memtable_rows,
             max_memtable_bytes=max_memtable_bytes,
+            merge_fan_in=merge_fan_in,
+            max_merge_bytes=max_merge_bytes,
+            merge_bytes_per_second=merge_bytes_per_second,
             on_bad_vectors=on_bad_vectors,
             fill_value=fill_value,
             num_threads=num_threads,
@@ -141,6 +156,9 @@ class Table(TableReader):
         sync_interval: SupportsFloat = 0.1,
         max_memtable_rows: SupportsIndex = 4_000_000,
         max_memtable_bytes: SupportsIndex = 4 << 30,
+        merge_fan_in: SupportsIndex = 8,
+        max_merge_bytes: SupportsIndex = 256 << 30,
+        merge_bytes_per_second: SupportsIndex | None = None,
         on_bad_vectors: OnBadVectors = "error",
         fill_value: SupportsFloat = 0.0,
         num_threads: SupportsIndex = 1,
@@ -153,8 +171,8 @@ class Table(TableReader):
         path : str or os.PathLike
         read_only : bool
             See what is there now, also while another process writes; nothing is changed.
-        sync, sync_interval, max_memtable_rows, max_memtable_bytes, on_bad_vectors, fill_value, \
-num_threads, verify_on_open
+        sync, sync_interval, max_memtable_rows, max_memtable_bytes, merge_fan_in, max_merge_bytes, \
+merge_bytes_per_second, on_bad_vectors, fill_value, num_threads, verify_on_open
             As for `create`.
 
         Raises
@@ -172,6 +190,9 @@ num_threads, verify_on_open
             sync_interval=sync_interval,
             max_memtable_rows=max_memtable_rows,
             max_memtable_bytes=max_memtable_bytes,
+            merge_fan_in=merge_fan_in,
+            max_merge_bytes=max_merge_bytes,
+            merge_bytes_per_second=merge_bytes_per_second,
             on_bad_vectors=on_bad_vectors,
             fill_value=fill_value,
             num_threads=num_threads,
@@ -207,9 +228,10 @@ num_threads, verify_on_open
         InvalidArgumentError, InvalidTypeError
             Other columns, a null key, a bad vector (on_bad_vectors="error"): nothing was written.
         CapacityExceededError
-            Beyond max_memtable_rows or max_memtable_bytes: nothing was written.
+            More than max_memtable_rows or max_memtable_bytes by itself: nothing was written.
         FileError, FailedPreconditionError
-            The write failed, or an earlier one did; or the table is closed, or read only.
+            The write failed, or an earlier one did; the MemTable is full and cannot be flushed; or
+            the table is closed, or read only.
         """
         batch = as_batch(rows, self._schema, self.vector)
         with naming(self._path):
@@ -246,6 +268,39 @@ num_threads, verify_on_open
                 return self._native.delete_keys(self._keys(keys))
             return self._native.delete_where(as_filter(filter))
 
+    def flush(self) -> None:
+        """Make a generation of the rows in memory; it is there when this returns.
+
+        That happens by itself when the MemTable is full. Reads and writes go on meanwhile, and see
+        the same rows as before and after. Opening the table need not replay these rows any more.
+
+        Raises
+        ------
+        FileError
+            The system refused it (a full disk, say). Nothing is lost; the next flush, or put that
+            finds no room, tries again.
+        FailedPreconditionError
+            An earlier write failed; or the table is closed, or read only.
+        """
+        with naming(self._path):
+            self._native.flush()
+
+    def merge(self) -> None:
+        """Make one generation of all, without their dead rows; it is there when this returns.
+
+        Reads and writes go on meanwhile. Where all generations have the table's model nothing is
+        encoded anew. Rows that are in memory stay there: `flush` first to have them in it too.
+
+        Raises
+        ------
+        FileError
+            The system refused it; all is as before.
+        FailedPreconditionError
+            As `flush`.
+        """
+        with naming(self._path):
+            self._native.merge()
+
     def train(
         self,
         *,
@@ -262,8 +317,9 @@ num_threads, verify_on_open
     ) -> None:
         """Train a model on the table's rows, and search by it from now on, durably.
 
-        The arguments are those of `forebay.train`; the metric is the table's. Writes and searches
-        go on meanwhile. Ctrl-C stops the training at the end of the running k-means iteration.
+        The arguments are those of `forebay.train`; the metric is the table's. Generations keep the
+        model that they have until they are merged. Writes and searches go on meanwhile. Ctrl-C
+        stops the training at the end of the running k-means iteration.
 
         Raises
         ------

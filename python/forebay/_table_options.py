@@ -20,6 +20,9 @@ def table_options(
     sync_interval: SupportsFloat,
     max_memtable_rows: SupportsIndex,
     max_memtable_bytes: SupportsIndex,
+    merge_fan_in: SupportsIndex,
+    max_merge_bytes: SupportsIndex,
+    merge_bytes_per_second: SupportsIndex | None,
     on_bad_vectors: OnBadVectors,
     fill_value: SupportsFloat,
     num_threads: SupportsIndex,
@@ -37,6 +40,11 @@ def table_options(
         sync_interval_ms=math.floor(interval * 1000),
         max_memtable_rows=count("max_memtable_rows", max_memtable_rows, 1, 2**32 - 1),
         max_memtable_bytes=count("max_memtable_bytes", max_memtable_bytes, 1, 2**63 - 1),
+        merge_fan_in=count("merge_fan_in", merge_fan_in, 0),
+        max_merge_bytes=count("max_merge_bytes", max_merge_bytes, 0, 2**63 - 1),
+        merge_bytes_per_second=0
+        if merge_bytes_per_second is None
+        else count("merge_bytes_per_second", merge_bytes_per_second, 1, 2**63 - 1),
         on_bad_vectors=choice("on_bad_vectors", on_bad_vectors, ("error", "drop", "fill")),
         fill_value=number("fill_value", fill_value),
         num_threads=count("num_threads", num_threads, 1),

@@ -19,7 +19,7 @@ from forebay._filters import optional_filter
 from forebay._live import LiveObject
 from forebay._model import Metric, Model
 from forebay._rows import KeysLike, as_keys
-from forebay._table_results import RecoveryReport, SourceStats, TableStats
+from forebay._table_results import GenerationStats, RecoveryReport, SourceStats, TableStats
 from forebay._vectors import QueriesLike, as_queries, check_dim
 
 if TYPE_CHECKING:
@@ -239,7 +239,14 @@ class TableReader(LiveObject):
 
     def stats(self) -> TableStats:
         """What the table holds."""
-        return TableStats(**self._native.stats())
+        numbers, waited, generations = self._native.stats()
+        return TableStats(
+            **numbers,
+            waited_seconds=waited,
+            generations=tuple(
+                GenerationStats(**of_one, model_fingerprint=model) for of_one, model in generations
+            ),
+        )
 
     def __bool__(self) -> bool:
         """True, also without rows: an empty table is a table."""

@@ -39,7 +39,7 @@ class RecoveryReport:
 class SourceStats:
     """What a search did in one source of rows, for all queries together."""
 
-    #: "memtable".
+    #: "memtable", or "generation 1".
     source: str
     #: Rows that the search saw, dead ones among them.
     num_rows: int
@@ -57,22 +57,48 @@ class SourceStats:
 
 
 @dataclass(frozen=True, slots=True)
+class GenerationStats:
+    """One generation: rows that were flushed, in files that never change."""
+
+    number: int
+    #: Rows that are alive.
+    num_rows: int
+    #: Rows that were replaced or deleted since they were flushed or merged.
+    num_dead: int
+    #: Of its files: the rows, the index of their codes, their keys, and which of them are dead.
+    row_bytes: int
+    index_bytes: int
+    key_bytes: int
+    mask_bytes: int
+    #: Of the index's model; None: there is no index.
+    model_fingerprint: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class TableStats:
     """What a table holds."""
 
     #: Rows that are alive.
     num_rows: int
-    #: Rows that were replaced or deleted, and are still in memory.
+    #: Rows that were replaced or deleted, and still take room.
     num_dead: int
     #: Of the last batch.
     sequence_number: int
     #: How often the table has been opened for writing.
     writer_epoch: int
-    #: Rows and index, in memory.
+    #: Rows and index that are in memory, and not in a generation yet.
     memtable_bytes: int
     wal_bytes: int
     #: Syncs of the log, since the table was opened.
     num_syncs: int
+    #: Since the table was opened, as the following.
+    num_flushes: int
+    #: In the background; the next flush tries again.
+    num_failed_merges: int
+    #: Seconds that puts waited for a flush.
+    waited_seconds: float
+    #: Oldest first.
+    generations: tuple[GenerationStats, ...]
 
 
 @dataclass(frozen=True, slots=True)

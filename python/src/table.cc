@@ -43,6 +43,8 @@ namespace {
 using Names = std::vector<std::string>;
 /// The numbers of a report, by name.
 using Numbers = std::map<std::string, std::uint64_t>;
+/// Those of a generation, and its model's fingerprint.
+using GenerationNumbers = std::pair<Numbers, std::optional<std::uint64_t>>;
 /// The members of SourceStats, in their order.
 using SourceNumbers = std::tuple<std::string, std::size_t, std::size_t, std::size_t, std::size_t,
                                  std::size_t, std::size_t, double>;
@@ -166,15 +168,42 @@ void TrainTable(OpenTable& self, const TrainArguments& arguments, const nb::obje
                 [&](const TrainOptions& options) { return table.Train(options); });
 }
 
-Numbers Stats(const OpenTable& self) {
+void Flush(OpenTable& self) {
+  const ReleaseGil released;
+  ThrowIfError(self->Flush());
+}
+
+void Merge(OpenTable& self) {
+  const ReleaseGil released;
+  ThrowIfError(self->Merge());
+}
+
+/// The whole numbers, the seconds that puts waited, and the generations.
+std::tuple<Numbers, double, std::vector<GenerationNumbers>> Stats(const OpenTable& self) {
   const TableStats stats = StatsOf(self);
-  return {{"num_rows", stats.num_rows},
-          {"num_dead", stats.num_dead},
-          {"sequence_number", stats.sequence_number},
-          {"writer_epoch", stats.writer_epoch},
-          {"memtable_bytes", stats.memtable_bytes},
-          {"wal_bytes", stats.wal_bytes},
-          {"num_syncs", stats.num_syncs}};
+  std::vector<GenerationNumbers> generations;
+  generations.reserve(stats.generations.size());
+  for (const GenerationStats& generation : stats.generations) {
+    generations.emplace_back(Numbers{{"number", generation.number},
+                                     {"num_rows", generation.num_rows},
+                                     {"num_dead", generation.num_dead},
+                                     {"row_bytes", generation.row_bytes},
+                                     {"index_bytes", generation.index_bytes},
+                                     {"key_bytes", generation.key_bytes},
+                                     {"mask_bytes", generation.mask_bytes}},
+                             generation.model_fingerprint);
+  }
+  return {{{"num_rows", stats.num_rows},
+           {"num_dead", stats.num_dead},
+           {"sequence_number", stats.sequence_number},
+           {"writer_epoch", stats.writer_epoch},
+           {"memtable_bytes", stats.memtable_bytes},
+           {"wal_bytes", stats.wal_bytes},
+           {"num_syncs", stats.num_syncs},
+           {"num_flushes", stats.num_flushes},
+           {"num_failed_merges", stats.num_failed_merges}},
+          stats.waited_seconds,
+          std::move(generations)};
 }
 
 Numbers Verify(const OpenTable& self) {
@@ -205,21 +234,26 @@ void BindTableOptions(nb::module_& module) {
           "__init__",
           [](TableOptions* self, bool read_only, const std::string& sync,
              std::int64_t sync_interval_ms, std::size_t max_memtable_rows,
-             std::size_t max_memtable_bytes, const std::string& on_bad_vectors, float fill_value,
-             std::size_t num_threads, bool verify_on_open) {
+             std::size_t max_memtable_bytes, std::size_t merge_fan_in,
+             std::uint64_t max_merge_bytes, std::uint64_t merge_bytes_per_second,
+             const std::string& on_bad_vectors, float fill_value, std::size_t num_threads,
+             bool verify_on_open) {
             new (self) TableOptions{.read_only = read_only,
                                     .sync = ParseSyncPolicy(sync),
                                     .sync_interval = std::chrono::milliseconds(sync_interval_ms),
                                     .max_memtable_rows = max_memtable_rows,
                                     .max_memtable_bytes = max_memtable_bytes,
+                                    .merge_fan_in = merge_fan_in,
+                                    .max_merge_bytes = max_merge_bytes,
+                                    .merge_bytes_per_second = merge_bytes_per_second,
                                     .on_bad_vectors = ParseOnBadVectors(on_bad_vectors),
                                     .fill_value = fill_value,
                                     .num_threads = num_threads,
                                     .verify_on_open = verify_on_open};
           },
           nb::kw_only(), "read_only"_a, "sync"_a, "sync_interval_ms"_a, "max_memtable_rows"_a,
-          "max_memtable_bytes"_a, "on_bad_vectors"_a, "fill_value"_a, "num_threads"_a,
-          "verify_on_open"_a);
+          "max_memtable_bytes"_a, "merge_fan_in"_a, "max_merge_bytes"_a, "merge_bytes_per_second"_a,
+          "on_bad_vectors"_a, "fill_value"_a, "num_threads"_a, "verify_on_open"_a);
 }
 
 }  // namespace
@@ -243,6 +277,8 @@ void BindTable(nb::module_& module) {
       .def("take", &Take, "row_ids"_a, "columns"_a)
       .def("scan", &Scan, "filter"_a.none(), "columns"_a)
       .def("count", &Count, "filter"_a.none())
+      .def("flush", &Flush)
+      .def("merge", &Merge)
       .def("train", &TrainTable, "options"_a, "progress"_a.none())
       .def("stats", &Stats)
       .def("verify", &Verify)

@@ -277,10 +277,13 @@ def test_bad_vectors(tmp_path: Path, vectors: Floats) -> None:
 def test_limits(tmp_path: Path, vectors: Floats) -> None:
     with forebay.Table.create(tmp_path / "t", SCHEMA, vector="v", max_memtable_rows=10) as table:
         table.put(make_rows(vectors[:8]))
-        with pytest.raises(forebay.CapacityExceededError):
-            table.put(make_rows(vectors[:3]))
-        assert len(table) == 8
-        table.put(make_rows(vectors[:2]))
+        table.put(make_rows(vectors[:3]))  # Once there is room.
+        assert len(table) == 11
+        table.flush()
+        assert [g.num_rows for g in table.stats().generations] == [8, 3]
+        with pytest.raises(forebay.CapacityExceededError, match="a MemTable may hold 10 rows"):
+            table.put(make_rows(vectors[:11]))
+        assert len(table) == 11
     with (
         forebay.Table.create(tmp_path / "u", SCHEMA, vector="v", max_memtable_bytes=4096) as table,
         pytest.raises(forebay.CapacityExceededError),
@@ -303,6 +306,8 @@ def test_use_after_close(table: forebay.Table, vectors: Floats) -> None:
         table.scan,
         table.count,
         lambda: len(table),
+        table.flush,
+        table.merge,
         table.train,
         table.stats,
         table.verify,

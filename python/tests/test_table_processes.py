@@ -93,8 +93,9 @@ def test_reader_beside_a_writer(tmp_path: Path) -> None:
                 table.put({"id": [-1], "v": np.ones((1, 8), np.float32)})
             with pytest.raises(forebay.FailedPreconditionError, match="read"):
                 table.delete([1])
-            with pytest.raises(forebay.FailedPreconditionError, match="read"):
-                table.train()
+            for change in (table.train, table.flush, table.merge):
+                with pytest.raises(forebay.FailedPreconditionError, match="read"):
+                    change()
             while acknowledged(process) < snapshot + 100:
                 pass
             assert len(table) == snapshot
@@ -224,7 +225,9 @@ print("done")
         assert len(table) == 20_000
 
 
-@pytest.mark.parametrize("what", ["put", "search", "scan", "train", "verify", "open", "delete"])
+@pytest.mark.parametrize(
+    "what", ["put", "search", "scan", "train", "verify", "open", "delete", "flush", "merge"]
+)
 def test_gil_is_released(tmp_path: Path, what: str) -> None:
     rows = clustered(150_000, 32, seed=8)
     schema = pa.schema([("id", pa.int64()), ("v", pa.list_(pa.float32(), 32))])
@@ -249,7 +252,12 @@ def test_gil_is_released(tmp_path: Path, what: str) -> None:
         "verify": table.verify,
         "open": lambda: forebay.Table.open(path, read_only=True),
         "delete": lambda: table.delete(batch["id"]),
+        "flush": table.flush,
+        "merge": table.merge,
     }[what]
+    if what == "merge":
+        table.flush()
+        table.delete(filter=pc.field("id") < 10)
     assert wake_ups_during(work) > 5
 
 
