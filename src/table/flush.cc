@@ -270,7 +270,7 @@ Status Table::Impl::InstallFlushed(const table::ManifestGeneration& generation, 
 }
 
 Status Table::Impl::InstallGenerations(std::shared_ptr<Version> after, table::Manifest next) {
-  if (Status masked = WriteMasks(*after, &next); !masked.ok()) {
+  if (Status masked = WriteMasks(after.get(), &next); !masked.ok()) {
     return masked;
   }
   const table::Manifest before = manifest_;
@@ -289,14 +289,14 @@ Status Table::Impl::SyncAll() {
   return synced.ok() ? synced : Poison(synced);
 }
 
-Status Table::Impl::WriteMasks(const Version& version, table::Manifest* next) {
+Status Table::Impl::WriteMasks(Version* version, table::Manifest* next) {
   // A mask must not know of a death that the log might lose.
   if (Status synced = SyncAll(); !synced.ok()) {
     return synced;
   }
   for (std::size_t i = 0; i < next->generations.size(); ++i) {
     table::ManifestGeneration& generation = next->generations[i];
-    const Source& source = *version.sources[i];
+    const Source& source = *version->sources[i];
     if (source.num_dead == generation.num_dead) {
       continue;
     }
@@ -309,8 +309,11 @@ Status Table::Impl::WriteMasks(const Version& version, table::Manifest* next) {
     if (!mask.ok()) {
       return mask.status();
     }
-    generation.mask = *std::move(mask);
     generation.num_dead = source.num_dead;
+    auto masked = std::make_shared<Source>(source);
+    masked->generation.mask_bytes = mask->num_bytes;
+    version->sources[i] = std::move(masked);
+    generation.mask = *std::move(mask);
   }
   return directory_->SyncNames();
 }

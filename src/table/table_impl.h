@@ -228,9 +228,9 @@ class Table::Impl {
   Status FlushFrozen();
   /// The frozen MemTable is this generation from now on. The leader's.
   Status InstallFlushed(const table::ManifestGeneration& generation, table::Source source);
-  /// Writes masks of the generations that have deaths which their masks lack; their batches are
-  /// durable then. The leader's.
-  Status WriteMasks(const table::Version& version, table::Manifest* next);
+  /// Writes masks of the generations that have deaths which their masks lack, and counts their
+  /// bytes; their batches are durable then. The leader's.
+  Status WriteMasks(table::Version* version, table::Manifest* next);
   /// Makes these the table's, with masks, and removes files that no reader opens any more. The
   /// leader's.
   Status InstallGenerations(std::shared_ptr<table::Version> after, table::Manifest next);

@@ -142,8 +142,11 @@ TEST_F(TableFlushTest, UpsertsAndDeletesReachIntoGenerations) {
   Recover();  // The deaths are in the log.
   EXPECT_EQ(Content(), content);
   ASSERT_EQ(table_->Flush().ToString(), "ok");  // And now in a mask.
-  EXPECT_EQ(Files("-mask-").size(), 1U);
+  ASSERT_EQ(Files("-mask-").size(), 1U);
+  const std::uint64_t mask_bytes = directory_->Read(Files("-mask-")[0])->size();
+  EXPECT_EQ(Generations()[0].mask_bytes, mask_bytes);
   Recover();
+  EXPECT_EQ(Generations()[0].mask_bytes, mask_bytes);
   EXPECT_EQ(table_->recovery().num_batches, 0U);
   EXPECT_EQ(Content(), content);
   EXPECT_EQ(Generations()[0].num_dead, 3U);
