@@ -9,17 +9,14 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "support/damaged_tables.h"
 #include "support/faulty_directory.h"
-#include "support/results.h"
-#include "support/sanitizers.h"
-#include "support/shared_directory.h"
 #include "support/table_workload.h"
 #include "table/manifest.h"
 #include "wal/wal_format.h"
@@ -29,31 +26,6 @@ namespace forebay::testing {
 namespace {
 
 using ::testing::HasSubstr;
-
-using Bytes = std::vector<std::byte>;
-using Files = std::map<std::string, Bytes>;
-using DirectoryPtr = std::shared_ptr<FaultyDirectory>;
-
-Files FilesOf(const FaultyDirectory& directory) {
-  Files files;
-  const auto names = Value(directory.List());
-  for (const std::string& name : names) {
-    files[name] = Value(directory.Read(name));
-  }
-  return files;
-}
-
-Bytes Flipped(Bytes bytes, std::size_t at, std::byte mask) {
-  bytes[at] ^= mask;
-  return bytes;
-}
-
-/// What opens takes a while under sanitizers, which look for faults of another kind: some will do.
-bool IsLeftOut(std::size_t at) { return kSanitized && at % 8 != 0; }
-
-Bytes Cut(const Bytes& bytes, std::size_t size) {
-  return {bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size)};
-}
 
 class TableDamageTest : public ::testing::TestWithParam<TableWorkloadOptions> {
  protected:
@@ -89,25 +61,6 @@ class TableDamageTest : public ::testing::TestWithParam<TableWorkloadOptions> {
     DirectoryPtr directory = whole_->AfterCrash(AfterPowerCut::kAll, 0);
     directory->Overwrite(name, std::move(bytes));
     return directory;
-  }
-
-  [[nodiscard]] static Result<Table> Open(const DirectoryPtr& directory, bool read_only) {
-    return Table::Impl::Open(std::make_unique<SharedDirectory>(directory),
-                             {.read_only = read_only});
-  }
-
-  /// It does not open, for this file, and stays as it is.
-  static void ExpectRefused(const DirectoryPtr& directory, const std::string& name) {
-    const Files before = FilesOf(*directory);
-    for (const bool read_only : {true, false}) {
-      const auto table = Open(directory, read_only);
-      ASSERT_FALSE(table.ok());
-      const StatusCode code = table.status().code();
-      ASSERT_TRUE(code == StatusCode::kCorruption || code == StatusCode::kUnsupported)
-          << table.status().ToString();
-      ASSERT_THAT(table.status().message(), HasSubstr(name));
-      ASSERT_EQ(FilesOf(*directory), before);
-    }
   }
 
   /// It opens with the first records; so many bytes are cut.
@@ -313,15 +266,7 @@ TEST_P(TableDamageTest, VerifyFindsDamageWhileTheTableIsOpen) {
   Rng random(8);
   const std::vector<TableRow> rows = {RandomRow(workload_.kind(), 1, &random)};
   ASSERT_TRUE(table->Put(*BatchOf(workload_.kind(), rows)).ok());
-  ASSERT_TRUE(table->Verify().ok());
-  for (const auto& [name, bytes] : FilesOf(*directory)) {
-    for (std::size_t at = 0; at < bytes.size(); ++at) {
-      directory->Overwrite(name, Flipped(bytes, at, std::byte{0x10}));
-      ASSERT_FALSE(table->Verify().ok()) << name << ", byte " << at << " of " << bytes.size();
-    }
-    directory->Overwrite(name, bytes);
-  }
-  ASSERT_TRUE(table->Verify().ok());
+  ExpectVerifySeesDamage(*table, directory.get());
 }
 
 const TableWorkloadOptions kWorkloads[] = {

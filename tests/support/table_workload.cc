@@ -42,10 +42,12 @@ TableWorkload::TableWorkload(const TableWorkloadOptions& options)
       definition_(DefinitionOf(options.kind, ModelOf(options))),
       states_({TableModel(options.kind)}) {
   Add({.call = TableCall::kCreate});
-  if (options.small) {
-    AddSmall();
-  } else {
+  if (!options.small) {
     AddAll();
+  } else if (options.flushed) {
+    AddSmallFlushed();
+  } else {
+    AddSmall();
   }
 }
 
@@ -93,6 +95,16 @@ void TableWorkload::AddSmall() {
   AddPut(1, 5);
   AddDelete({.kind = TableFilter::Kind::kNumberBetween, .low = 0, .high = 20});
   AddPut(2, 5);
+}
+
+void TableWorkload::AddSmallFlushed() {
+  AddPut(14, 20);
+  Add({.call = TableCall::kFlush});
+  AddPut(6, 20);
+  AddDelete({.kind = TableFilter::Kind::kNumberBetween, .low = 0, .high = 30});
+  Add({.call = TableCall::kFlush});  // With a mask for the first.
+  AddPut(1, 20);
+  AddDelete({.kind = TableFilter::Kind::kNumberBetween, .low = 30, .high = 50});
 }
 
 void TableWorkload::Add(Step step) {

@@ -22,6 +22,8 @@ struct TableWorkloadOptions {
   SyncPolicy sync = SyncPolicy::kAlways;
   /// A few batches of a few rows, all written by one process, so that files are small.
   bool small = false;
+  /// Of a small one: all but a few rows are flushed, in two generations.
+  bool flushed = false;
 };
 
 enum class TableCall {
@@ -69,6 +71,7 @@ class TableWorkload {
 
   void AddAll();
   void AddSmall();
+  void AddSmallFlushed();
   void Add(Step step);
   /// Rows with keys below `num_keys`, some of them several times.
   void AddPut(std::size_t num_rows, std::uint64_t num_keys);
