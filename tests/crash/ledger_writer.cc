@@ -45,11 +45,15 @@ Status Do(const LedgerCall& call, const std::string& path, std::optional<Table>*
       const bool too_few = trained.code() == StatusCode::kInvalidArgument;
       return too_few ? Status::Ok() : trained;
     }
+    case Kind::kFlush:
+      return (*table)->Flush();
+    case Kind::kMerge:
+      return (*table)->Merge();
     case Kind::kReopen:
       break;
   }
   table->reset();
-  auto opened = Table::Open(path);
+  auto opened = Table::Open(path, LedgerTableOptions());
   if (opened.ok()) {
     table->emplace(*std::move(opened));
   }
@@ -58,7 +62,7 @@ Status Do(const LedgerCall& call, const std::string& path, std::optional<Table>*
 
 Status WriteUntilKilled(const std::string& path, std::uint64_t seed) {
   Rng random(seed);
-  auto opened = Table::Open(path);
+  auto opened = Table::Open(path, LedgerTableOptions());
   if (!opened.ok()) {
     return opened.status();
   }

@@ -1,6 +1,6 @@
-// A process that writes to a table in a real directory is killed (SIGKILL) at a random time, again
-// and again. What it had said was acknowledged is there, once, and at most the one call besides
-// that it was about.
+// A process that writes to a table in a real directory, which is flushed and merged all the time,
+// is killed (SIGKILL) at a random time, again and again. What it had said was acknowledged is
+// there, once, and at most the one call besides that it was about.
 //
 // FOREBAY_KILL_ROUNDS: how often.
 #include <arrow/array/array_base.h>
@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
@@ -145,6 +146,11 @@ class TableKillTest : public ::testing::Test {
       ++num_taken_;
     }
     ASSERT_EQ(DeepDifference(*table, model_), "") << "and without what was begun: " << differs;
+    const auto stats = table->stats();
+    ASSERT_TRUE(stats.ok());
+    for (const GenerationStats& generation : stats->generations) {
+      newest_generation_ = std::max(newest_generation_, generation.number);
+    }
   }
 
   fs::path folder_;
@@ -152,6 +158,7 @@ class TableKillTest : public ::testing::Test {
   TableModel model_{LedgerTableKind()};
   std::size_t num_acknowledged_ = 0;
   std::size_t num_taken_ = 0;  // Calls that were begun, and are there.
+  std::uint64_t newest_generation_ = 0;
 };
 
 TEST_F(TableKillTest, WhatWasAcknowledgedIsThere) {
@@ -170,6 +177,8 @@ TEST_F(TableKillTest, WhatWasAcknowledgedIsThere) {
     ASSERT_NO_FATAL_FAILURE(Check(begun));
   }
   EXPECT_GT(num_acknowledged_, static_cast<std::size_t>(num_rounds));
+  EXPECT_GT(newest_generation_, 1U);
+  RecordProperty("generations", std::to_string(newest_generation_));
   RecordProperty("acknowledged", std::to_string(num_acknowledged_));
   RecordProperty("begun_and_there", std::to_string(num_taken_));
 }

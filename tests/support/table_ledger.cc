@@ -6,6 +6,7 @@ namespace forebay::testing {
 namespace {
 
 constexpr std::uint64_t kNumKeys = 300;
+constexpr std::size_t kMemTableRows = 50;
 
 }  // namespace
 
@@ -13,8 +14,7 @@ LedgerCall::LedgerCall(std::uint64_t call_seed) : seed(call_seed) {
   Rng random(seed);
   const std::size_t draw = random.Below(100);
   if (draw < 65) {
-    // Now and then so many that they are encoded while they are logged.
-    const std::size_t num_rows = draw == 0 ? 600 : 1 + random.Below(8);
+    const std::size_t num_rows = draw == 0 ? kMemTableRows : 1 + random.Below(8);
     for (std::size_t i = 0; i < num_rows; ++i) {
       rows.push_back(RandomRow(LedgerTableKind(), random.Below(kNumKeys), &random));
     }
@@ -29,7 +29,9 @@ LedgerCall::LedgerCall(std::uint64_t call_seed) : seed(call_seed) {
               .low = static_cast<std::int64_t>(random.Below(100))};
     filter.high = filter.low + 5;
   } else {
-    kind = draw < 94 ? Kind::kTrain : Kind::kReopen;
+    constexpr Kind kKinds[] = {Kind::kTrain,  Kind::kTrain,  Kind::kFlush,  Kind::kMerge,
+                               Kind::kReopen, Kind::kReopen, Kind::kReopen, Kind::kReopen};
+    kind = kKinds[draw - 92];
   }
 }
 
@@ -45,11 +47,17 @@ void LedgerCall::ApplyTo(TableModel* model) const {
       model->Delete(filter);
       break;
     case Kind::kTrain:
+    case Kind::kFlush:
+    case Kind::kMerge:
     case Kind::kReopen:
       break;
   }
 }
 
 TableKind LedgerTableKind() { return {.key = KeyKind::kUtf8, .dim = 8}; }
+
+TableOptions LedgerTableOptions() {
+  return {.max_memtable_rows = kMemTableRows, .merge_fan_in = 3};
+}
 
 }  // namespace forebay::testing

@@ -21,7 +21,7 @@ struct LedgerEntry {
 
 /// A call that comes from its seed, so that both processes know it.
 struct LedgerCall {
-  enum class Kind { kPut, kDeleteKeys, kDeleteWhere, kTrain, kReopen };
+  enum class Kind { kPut, kDeleteKeys, kDeleteWhere, kTrain, kFlush, kMerge, kReopen };
 
   explicit LedgerCall(std::uint64_t call_seed);
 
@@ -36,5 +36,7 @@ struct LedgerCall {
 
 /// Of the table that is written.
 TableKind LedgerTableKind();
+/// How its writer opens it: so that it is flushed and merged all the time.
+TableOptions LedgerTableOptions();
 
 }  // namespace forebay::testing
