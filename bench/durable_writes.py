@@ -26,7 +26,6 @@ import json
 import os
 import shutil
 import sqlite3
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -34,16 +33,11 @@ from typing import Any, Protocol
 
 import lance
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import sqlite_vec
 
 import forebay
-
-Floats = npt.NDArray[np.float32]
-
-BENCH = Path(__file__).resolve().parent
-GLOVE = BENCH / "data" / "glove-100.npy"
+from tables import GLOVE, Floats, Folders, batch_of, load
 
 #: Rows in a group, and groups in a round.
 GROUPS = {1: 300, 100: 100, 1_000: 50, 10_000: 10}
@@ -53,17 +47,11 @@ NUM_QUERIES = 50
 K = 10
 
 
-def batch_of(vectors: Floats, first: int) -> pa.RecordBatch:
-    ids = pa.array(np.arange(first, first + len(vectors), dtype=np.int64))
-    column = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
-    return pa.record_batch([ids, column], names=["id", "vector"])
-
-
 class System(Protocol):
     """One store of rows in a folder of its own. What it puts is prepared first, untimed."""
 
-    def prepare(self, vectors: Floats, first: int) -> Any: ...
-    def put(self, prepared: Any) -> None: ...
+    def prepare(self, vectors: Floats, first: int) -> object: ...
+    def put(self, prepared: Any) -> None: ...  # noqa: ANN401 - what prepare gives
     def close(self) -> None: ...
 
 
@@ -173,19 +161,6 @@ class LanceSystem:
 
     def close(self) -> None:
         pass
-
-
-class Folders:
-    """New folders for the rounds, on the disk that is measured."""
-
-    def __init__(self, parent: Path | None) -> None:
-        self.root = Path(tempfile.mkdtemp(prefix="forebay-bench-", dir=parent))
-
-    def new(self) -> Path:
-        return Path(tempfile.mkdtemp(dir=self.root))
-
-    def remove(self) -> None:
-        shutil.rmtree(self.root)
 
 
 def groups(vectors: Floats, size: int, count: int) -> Iterator[tuple[Floats, int]]:
@@ -329,8 +304,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if not arguments.data.exists():
         parser.error(f"{arguments.data} is not there; python bench/fetch_glove.py gets GloVe")
-    vectors = np.load(arguments.data).astype(np.float32)
-    np.random.default_rng(1).shuffle(vectors)
+    vectors = load(arguments.data)
     queries, vectors = vectors[:NUM_QUERIES], vectors[NUM_QUERIES : NUM_QUERIES + 200_000]
     model = forebay.train(vectors, num_partitions=512, num_sub_vectors=25, progress=False)
     folders = Folders(arguments.folder)

@@ -1,0 +1,276 @@
+#!/usr/bin/env python3
+"""Generations of a forebay.Table: searches over many of them, flushes, merges, space, opening.
+
+    pip install . -r bench/requirements.txt
+    python bench/fetch_glove.py                     # the data, GloVe-100
+    python bench/generations.py                     # minutes
+    python bench/generations.py --folder /mnt/ssd   # on another disk
+
+Prints, and with --json FILE keeps:
+
+    search     a MemTable and eight generations beside one merged generation, interleaved
+    p99        of searches while rows are put, flushed and merged, beside the same table at rest
+    merge      rows/s, where codes are copied and where all rows are encoded anew for another model;
+               and rows/s of forebay.Index, which only encodes them
+    bytes      written for each byte of rows (log, flushes, merges), and in the files afterwards
+    open       seconds for a table of --open-rows rows of 128 dimensions, with checksums and without
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+import forebay
+from tables import GLOVE, Floats, Folders, batch_of, load
+
+NUM_GENERATIONS = 8
+ROWS_A_PUT = 1_000
+NUM_QUERIES = 500
+K = 10
+NPROBES = 50
+
+
+def fill(table: forebay.Table, vectors: Floats, first: int = 0) -> None:
+    for begin in range(0, len(vectors), ROWS_A_PUT):
+        table.put(batch_of(vectors[begin : begin + ROWS_A_PUT], first + begin))
+
+
+def make(folder: Path, model: forebay.Model, **options: int) -> forebay.Table:
+    schema = batch_of(np.zeros((0, model.dim), np.float32), 0).schema
+    return forebay.Table.create(
+        folder / "table",
+        schema,
+        vector="vector",
+        primary_key="id",
+        metric="cosine",
+        model=model,
+        sync="none",
+        **{"merge_fan_in": 0, **options},  # type: ignore[arg-type]
+    )
+
+
+def in_generations(folder: Path, model: forebay.Model, vectors: Floats) -> forebay.Table:
+    """A MemTable and NUM_GENERATIONS generations, all of one size."""
+    table = make(folder, model)
+    size = len(vectors) // (NUM_GENERATIONS + 1)
+    for i in range(NUM_GENERATIONS + 1):
+        if i > 0:
+            table.flush()
+        fill(table, vectors[i * size : (i + 1) * size], i * size)
+    return table
+
+
+def search_times(table: forebay.Table, queries: Floats) -> Floats:
+    """Seconds of each query."""
+    times = np.zeros(len(queries), np.float32)
+    for i, query in enumerate(queries):
+        start = time.perf_counter()
+        table.search(query, K, nprobes=NPROBES)
+        times[i] = time.perf_counter() - start
+    return times
+
+
+def measure_search(
+    model: forebay.Model, vectors: Floats, queries: Floats, rounds: int, folders: Folders
+) -> dict[str, float]:
+    many = in_generations(folders.new(), model, vectors)
+    one = in_generations(folders.new(), model, vectors)
+    one.flush()
+    one.merge()
+    best = {"many": np.inf, "one": np.inf}
+    for _ in range(rounds):
+        for name, table in (("many", many), ("one", one)):
+            best[name] = min(best[name], float(np.median(search_times(table, queries))))
+    many.close()
+    one.close()
+    return {
+        "memtable and 8 generations, us": 1e6 * best["many"],
+        "one generation, us": 1e6 * best["one"],
+        "ratio": best["many"] / best["one"],
+    }
+
+
+def measure_p99(
+    model: forebay.Model, vectors: Floats, queries: Floats, folders: Folders
+) -> dict[str, float]:
+    size = len(vectors) // 2
+    table = make(folders.new(), model, max_memtable_rows=size // 16, merge_fan_in=4)
+    fill(table, vectors[:size])
+    time.sleep(2.0)  # Until what was begun in the background is done.
+    rest = search_times(table, np.concatenate([queries] * 4))
+    done = threading.Event()
+
+    def write() -> None:
+        fill(table, vectors[size:], size)
+        table.flush()
+        table.merge()
+        done.set()
+
+    writer = threading.Thread(target=write)
+    flushed = table.stats().num_flushes
+    writer.start()
+    busy: list[float] = []
+    while not done.is_set():
+        busy.extend(search_times(table, queries[:100]).tolist())
+    writer.join()
+    flushed = table.stats().num_flushes - flushed
+    table.close()
+    p99 = {"rest": float(np.quantile(rest, 0.99)), "busy": float(np.quantile(busy, 0.99))}
+    return {
+        "at rest, us": 1e6 * p99["rest"],
+        "while it is written, flushed and merged, us": 1e6 * p99["busy"],
+        "ratio": p99["busy"] / p99["rest"],
+        "searches": len(busy),
+        "flushes": flushed,
+    }
+
+
+def measure_merge(
+    model: forebay.Model, other: forebay.Model, vectors: Floats, rounds: int, folders: Folders
+) -> dict[str, float]:
+    best = {"copied": 0.0, "encoded": 0.0, "index": 0.0}
+
+    def merged(table: forebay.Table) -> float:
+        table.flush()
+        start = time.perf_counter()
+        table.merge()
+        return len(vectors) / (time.perf_counter() - start)
+
+    for _ in range(rounds):
+        table = in_generations(folders.new(), model, vectors)
+        best["copied"] = max(best["copied"], merged(table))
+        table.close()
+        # The same rows in generations of another model than the table has now.
+        table = in_generations(folders.new(), other, vectors)
+        table.flush()
+        table.train(num_partitions=model.num_partitions, num_sub_vectors=model.num_sub_vectors)
+        best["encoded"] = max(best["encoded"], merged(table))
+        table.close()
+        index = forebay.Index(model, keep_vectors=False)
+        start = time.perf_counter()
+        for begin in range(0, len(vectors), 10_000):
+            index.insert(vectors[begin : begin + 10_000])
+        best["index"] = max(best["index"], len(vectors) / (time.perf_counter() - start))
+    return {
+        "codes copied, rows/s": best["copied"],
+        "encoded anew, rows/s": best["encoded"],
+        "encoded by an index, rows/s": best["index"],
+        "copied to encoded anew": best["copied"] / best["encoded"],
+        "copied to index": best["copied"] / best["index"],
+    }
+
+
+def bytes_written() -> int:
+    """By this process, as the system counts."""
+    for line in Path("/proc/self/io").read_text(encoding="ascii").splitlines():
+        if line.startswith("wchar:"):
+            return int(line.split()[1])
+    raise RuntimeError("/proc/self/io has no wchar")
+
+
+def size_of(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*"))
+
+
+def measure_bytes(model: forebay.Model, vectors: Floats, folders: Folders) -> dict[str, float]:
+    folder = folders.new()
+    rows = vectors.nbytes + 8 * len(vectors)  # And the key.
+    table = make(folder, model, max_memtable_rows=len(vectors) // 32, merge_fan_in=4)
+    before = bytes_written()
+    fill(table, vectors)
+    table.flush()
+    table.close()  # After the merge that goes on.
+    written = bytes_written() - before
+    table = forebay.Table.open(folder / "table")
+    table.merge()
+    table.close()
+    return {
+        "written for each byte of rows": written / rows,
+        "in files for each byte of rows, merged": size_of(folder) / rows,
+    }
+
+
+def random_rows(num_rows: int, dim: int) -> Iterator[Floats]:
+    generator = np.random.default_rng(2)
+    for begin in range(0, num_rows, 100_000):
+        count = min(100_000, num_rows - begin)
+        yield generator.standard_normal((count, dim), dtype=np.float32)
+
+
+def measure_open(num_rows: int, folders: Folders) -> dict[str, float]:
+    folder = folders.new()
+    sample = next(random_rows(100_000, 128))
+    model = forebay.train(
+        sample, num_partitions=1024, num_sub_vectors=32, metric="cosine", progress=False
+    )
+    table = make(folder, model)
+    first = 0
+    for rows in random_rows(num_rows, 128):
+        fill(table, rows, first)
+        first += len(rows)
+        table.flush()
+    table.merge()
+    table.close()
+    seconds: dict[str, float] = {}
+    for verify in (True, False):
+        best = np.inf
+        for _ in range(3):
+            start = time.perf_counter()
+            table = forebay.Table.open(folder / "table", verify_on_open=verify)
+            best = min(best, time.perf_counter() - start)
+            table.close()
+        seconds["with checksums, s" if verify else "without, s"] = float(best)
+    return {"rows": num_rows, **seconds}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Generations: searches, flushes, merges, space.")
+    parser.add_argument("--data", type=Path, default=GLOVE, help="a .npy file of float32 vectors")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--open-rows", type=int, default=1_000_000)
+    parser.add_argument("--folder", type=Path, help="on the disk to measure; default: temporary")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    arguments = parser.parse_args()
+    if not arguments.data.exists():
+        parser.error(f"{arguments.data} is not there; python bench/fetch_glove.py gets GloVe")
+    vectors = load(arguments.data)
+    queries, vectors = vectors[:NUM_QUERIES], vectors[NUM_QUERIES:]
+    model, other = (
+        forebay.train(
+            vectors,
+            num_partitions=1024,
+            num_sub_vectors=25,
+            metric="cosine",
+            seed=seed,
+            progress=False,
+        )
+        for seed in (1, 2)
+    )
+    figures: dict[str, dict[str, float]] = {}
+    folders = Folders(arguments.folder)
+
+    def keep(name: str, measured: dict[str, float]) -> None:
+        figures[name] = measured
+        print(f"{name}:", *(f"\n  {key:45} {value:12,.3f}" for key, value in measured.items()))
+
+    try:
+        keep("search", measure_search(model, vectors, queries, arguments.rounds, folders))
+        keep("p99", measure_p99(model, vectors, queries, folders))
+        keep("merge", measure_merge(model, other, vectors, arguments.rounds, folders))
+        keep("bytes", measure_bytes(model, vectors, folders))
+        keep("open", measure_open(arguments.open_rows, folders))
+    finally:
+        folders.remove()
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
