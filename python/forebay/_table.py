@@ -55,6 +55,7 @@ class Table(TableReader):
         sync_interval: SupportsFloat = 0.1,
         max_memtable_rows: SupportsIndex = 4_000_000,
         max_memtable_bytes: SupportsIndex = 4 << 30,
+        flush_on_close: bool = False,
         merge_fan_in: SupportsIndex = 8,
         max_merge_bytes: SupportsIndex = 256 << 30,
         merge_bytes_per_second: SupportsIndex | None = None,
@@ -88,6 +89,8 @@ class Table(TableReader):
         max_memtable_rows, max_memtable_bytes : int
             A put that would take the MemTable beyond either waits until that has been flushed; one
             that has more by itself is refused.
+        flush_on_close : bool
+            `close` flushes the MemTable, so that the next opening has little to replay.
         merge_fan_in : int
             So many generations of about the same size are merged in the background; at least 2. 0:
             never, but by `merge`.
@@ -122,6 +125,7 @@ class Table(TableReader):
             sync_interval=sync_interval,
             max_memtable_rows=max_memtable_rows,
             max_memtable_bytes=max_memtable_bytes,
+            flush_on_close=flush_on_close,
             merge_fan_in=merge_fan_in,
             max_merge_bytes=max_merge_bytes,
             merge_bytes_per_second=merge_bytes_per_second,
@@ -156,6 +160,7 @@ class Table(TableReader):
         sync_interval: SupportsFloat = 0.1,
         max_memtable_rows: SupportsIndex = 4_000_000,
         max_memtable_bytes: SupportsIndex = 4 << 30,
+        flush_on_close: bool = False,
         merge_fan_in: SupportsIndex = 8,
         max_merge_bytes: SupportsIndex = 256 << 30,
         merge_bytes_per_second: SupportsIndex | None = None,
@@ -170,9 +175,10 @@ class Table(TableReader):
         ----------
         path : str or os.PathLike
         read_only : bool
-            See what is there now, also while another process writes; nothing is changed.
-        sync, sync_interval, max_memtable_rows, max_memtable_bytes, merge_fan_in, max_merge_bytes, \
-merge_bytes_per_second, on_bad_vectors, fill_value, num_threads, verify_on_open
+            See what is there now, also while another process writes; nothing is changed. `refresh`
+            shows what came since.
+        sync, sync_interval, max_memtable_rows, max_memtable_bytes, flush_on_close, merge_fan_in, \
+max_merge_bytes, merge_bytes_per_second, on_bad_vectors, fill_value, num_threads, verify_on_open
             As for `create`.
 
         Raises
@@ -190,6 +196,7 @@ merge_bytes_per_second, on_bad_vectors, fill_value, num_threads, verify_on_open
             sync_interval=sync_interval,
             max_memtable_rows=max_memtable_rows,
             max_memtable_bytes=max_memtable_bytes,
+            flush_on_close=flush_on_close,
             merge_fan_in=merge_fan_in,
             max_merge_bytes=max_merge_bytes,
             merge_bytes_per_second=merge_bytes_per_second,
@@ -300,6 +307,21 @@ merge_bytes_per_second, on_bad_vectors, fill_value, num_threads, verify_on_open
         """
         with naming(self._path):
             self._native.merge()
+
+    def refresh(self) -> None:
+        """Of a table that was opened read only: show what is there now.
+
+        Reads that go on keep their snapshot. It costs what opening the table costs.
+
+        Raises
+        ------
+        FailedPreconditionError
+            The table was opened for writing, and so sees every row at once; or it is closed.
+        CorruptionError, FileError
+            As `open`; what was seen is seen still.
+        """
+        with naming(self._path):
+            self._native.refresh()
 
     def train(
         self,

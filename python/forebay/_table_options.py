@@ -20,6 +20,7 @@ def table_options(
     sync_interval: SupportsFloat,
     max_memtable_rows: SupportsIndex,
     max_memtable_bytes: SupportsIndex,
+    flush_on_close: bool,
     merge_fan_in: SupportsIndex,
     max_merge_bytes: SupportsIndex,
     merge_bytes_per_second: SupportsIndex | None,
@@ -40,6 +41,7 @@ def table_options(
         sync_interval_ms=math.floor(interval * 1000),
         max_memtable_rows=count("max_memtable_rows", max_memtable_rows, 1, 2**32 - 1),
         max_memtable_bytes=count("max_memtable_bytes", max_memtable_bytes, 1, 2**63 - 1),
+        flush_on_close=flag("flush_on_close", flush_on_close),
         merge_fan_in=count("merge_fan_in", merge_fan_in, 0),
         max_merge_bytes=count("max_merge_bytes", max_merge_bytes, 0, 2**63 - 1),
         merge_bytes_per_second=0

@@ -173,6 +173,11 @@ void Flush(OpenTable& self) {
   ThrowIfError(self->Flush());
 }
 
+void Refresh(OpenTable& self) {
+  const ReleaseGil released;
+  ThrowIfError(self->Refresh());
+}
+
 void Merge(OpenTable& self) {
   const ReleaseGil released;
   ThrowIfError(self->Merge());
@@ -234,7 +239,7 @@ void BindTableOptions(nb::module_& module) {
           "__init__",
           [](TableOptions* self, bool read_only, const std::string& sync,
              std::int64_t sync_interval_ms, std::size_t max_memtable_rows,
-             std::size_t max_memtable_bytes, std::size_t merge_fan_in,
+             std::size_t max_memtable_bytes, bool flush_on_close, std::size_t merge_fan_in,
              std::uint64_t max_merge_bytes, std::uint64_t merge_bytes_per_second,
              const std::string& on_bad_vectors, float fill_value, std::size_t num_threads,
              bool verify_on_open) {
@@ -243,6 +248,7 @@ void BindTableOptions(nb::module_& module) {
                                     .sync_interval = std::chrono::milliseconds(sync_interval_ms),
                                     .max_memtable_rows = max_memtable_rows,
                                     .max_memtable_bytes = max_memtable_bytes,
+                                    .flush_on_close = flush_on_close,
                                     .merge_fan_in = merge_fan_in,
                                     .max_merge_bytes = max_merge_bytes,
                                     .merge_bytes_per_second = merge_bytes_per_second,
@@ -252,7 +258,7 @@ void BindTableOptions(nb::module_& module) {
                                     .verify_on_open = verify_on_open};
           },
           nb::kw_only(), "read_only"_a, "sync"_a, "sync_interval_ms"_a, "max_memtable_rows"_a,
-          "max_memtable_bytes"_a, "merge_fan_in"_a, "max_merge_bytes"_a, "merge_bytes_per_second"_a,
+          "max_memtable_bytes"_a, "flush_on_close"_a, "merge_fan_in"_a, "max_merge_bytes"_a, "merge_bytes_per_second"_a,
           "on_bad_vectors"_a, "fill_value"_a, "num_threads"_a, "verify_on_open"_a);
 }
 
@@ -279,6 +285,7 @@ void BindTable(nb::module_& module) {
       .def("count", &Count, "filter"_a.none())
       .def("flush", &Flush)
       .def("merge", &Merge)
+      .def("refresh", &Refresh)
       .def("train", &TrainTable, "options"_a, "progress"_a.none())
       .def("stats", &Stats)
       .def("verify", &Verify)

@@ -243,3 +243,24 @@ def test_others_work_while_it_is_flushed_and_merged(tmp_path: Path, vectors: Flo
         reader.join()
         assert set(seen) <= set(range(1000, 1501, 50))
         assert table.verify().num_rows == 1500
+
+
+def test_a_reader_is_refreshed(tmp_path: Path, vectors: Floats) -> None:
+    with create(tmp_path / "t") as table:
+        table.put(make_rows(vectors[:5], 0))
+        with forebay.Table.open(tmp_path / "t", read_only=True) as reader:
+            table.put(make_rows(vectors[5:10], 5))
+            table.flush()
+            assert reader.count() == 5
+            reader.refresh()
+            assert reader.count() == 10
+            with pytest.raises(forebay.FailedPreconditionError, match="read only"):
+                table.refresh()
+
+
+def test_flush_on_close(tmp_path: Path, vectors: Floats) -> None:
+    with create(tmp_path / "t", flush_on_close=True) as table:
+        table.put(make_rows(vectors[:5], 0))
+    with forebay.Table.open(tmp_path / "t") as table:
+        assert [g.num_rows for g in table.stats().generations] == [5]
+        assert table.recovery.num_rows == 0
