@@ -37,7 +37,7 @@ import pyarrow as pa
 import sqlite_vec
 
 import forebay
-from tables import GLOVE, Floats, Folders, batch_of, load
+from bench_tables import GLOVE, Floats, Folders, batch_of, load
 
 #: Rows in a group, and groups in a round.
 GROUPS = {1: 300, 100: 100, 1_000: 50, 10_000: 10}

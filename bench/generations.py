@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 
 import forebay
-from tables import GLOVE, Floats, Folders, batch_of, load
+from bench_tables import GLOVE, Floats, Folders, batch_of, load
 
 NUM_GENERATIONS = 8
 ROWS_A_PUT = 1_000
