@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <string>
 #include <utility>
 
 #include "base/no_throw.h"
@@ -97,11 +98,14 @@ Status Table::Impl::MakeRoom(std::size_t num_rows, std::size_t num_bytes) {
     return committed;
   }
   const Stopwatch waited(&waited_ns_);
-  const Status flushed = WaitForFlush();
-  return flushed.ok()
-             ? flushed
-             : Status(flushed.code(), fmt::format("the MemTable is full, and cannot be flushed: {}",
-                                                  flushed.message()));
+  Status flushed = WaitForFlush();
+  if (flushed.ok()) {
+    return flushed;
+  }
+  std::string message =
+      fmt::format("the MemTable is full, and cannot be flushed: {}", flushed.message());
+  return flushed.os_error() == 0 ? Status(flushed.code(), std::move(message))
+                                 : Status::IoError(std::move(message), flushed.os_error());
 }
 
 Result<std::unique_ptr<wal::WalWriter>> Table::Impl::BeginLog(std::uint64_t first_sequence_number,
