@@ -204,7 +204,7 @@ def test_merges_in_the_background(tmp_path: Path, vectors: Floats) -> None:
             assert len(table.stats().generations) == 20
 
 
-def test_a_flush_without_room(tmp_path: Path, vectors: Floats) -> None:
+def test_a_flush_that_fails(tmp_path: Path, vectors: Floats) -> None:
     """Nothing is lost, and the next one makes it."""
     path = tmp_path / "t"
     with create(path) as table:
