@@ -241,11 +241,25 @@ Status Table::Impl::FlushFrozen() {
   auto source =
       table::OpenGeneration(*directory_, *written, schema_, model, options_.verify_on_open);
   if (!source.ok()) {
-    return source.status();
+    return RemoveUnlessOk(number, source.status());
   }
   Write write;
   write.alone = [&] { return InstallFlushed(*written, *std::move(source)); };
-  return Commit(&write);
+  return RemoveUnlessOk(number, Commit(&write));
+}
+
+Status Table::Impl::RemoveUnlessOk(std::uint64_t generation, Status status) {
+  if (!status.ok()) {
+    Write write;
+    write.alone = [&] {
+      if (!refuses_) {  // Else a manifest may name them.
+        table::RemoveGeneration(directory_.get(), generation);
+      }
+      return Status::Ok();
+    };
+    static_cast<void>(Commit(&write));
+  }
+  return status;
 }
 
 Status Table::Impl::InstallFlushed(const table::ManifestGeneration& generation, Source source) {

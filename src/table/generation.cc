@@ -194,7 +194,17 @@ Result<ManifestGeneration> WriteGeneration(storage::Directory* directory, const 
       return segment::WriteKeys(directory, name, KindOf(schema), *std::move(content.keys));
     });
   }
-  return writer.status().ok() ? Result<ManifestGeneration>(std::move(made)) : writer.status();
+  if (!writer.status().ok()) {
+    RemoveGeneration(directory, content.number);
+    return writer.status();
+  }
+  return made;
+}
+
+void RemoveGeneration(storage::Directory* directory, std::uint64_t number) {
+  for (const auto part : {GenerationPart::kRows, GenerationPart::kIndex, GenerationPart::kKeys}) {
+    static_cast<void>(directory->Remove(GenerationName(number, part)));
+  }
 }
 
 Status CheckGenerationFiles(const storage::Directory& directory,

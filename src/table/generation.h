@@ -32,8 +32,10 @@ struct GenerationContent {
   std::optional<std::vector<std::pair<Key, std::uint32_t>>> keys = std::nullopt;
 };
 
-/// Its files, durably but for their names (SyncNames). Where it fails it leaves files that
-/// RemoveUnnamedFiles removes.
+/// Removes what there is of a generation's files, which no manifest names.
+void RemoveGeneration(storage::Directory* directory, std::uint64_t number);
+
+/// Its files, durably but for their names (SyncNames). Where it fails there are none.
 Result<ManifestGeneration> WriteGeneration(storage::Directory* directory, const TableSchema& schema,
                                            GenerationContent content);
 

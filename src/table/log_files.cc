@@ -74,19 +74,29 @@ Status MissingFile(const Status& missing) {
       "{}; the table's manifest names this file; restore it from a copy", missing.message()));
 }
 
-std::set<std::string> NamedFiles(const Manifest& manifest) {
-  std::set<std::string> names;
-  const auto add_model = [&](const std::optional<std::uint64_t>& fingerprint) {
+std::set<std::uint64_t> NamedModels(const Manifest& manifest) {
+  std::set<std::uint64_t> fingerprints;
+  const auto add = [&](const std::optional<std::uint64_t>& fingerprint) {
     if (fingerprint.has_value()) {
-      names.insert(ModelName(*fingerprint));
+      fingerprints.insert(*fingerprint);
     }
   };
-  add_model(manifest.model_fingerprint);
+  add(manifest.model_fingerprint);
+  for (const ManifestGeneration& generation : manifest.generations) {
+    add(generation.model_fingerprint);
+  }
+  return fingerprints;
+}
+
+std::set<std::string> NamedFiles(const Manifest& manifest) {
+  std::set<std::string> names;
+  for (const std::uint64_t fingerprint : NamedModels(manifest)) {
+    names.insert(ModelName(fingerprint));
+  }
   for (const ManifestLog& log : manifest.logs) {
     names.insert(log.name);
   }
   for (const ManifestGeneration& generation : manifest.generations) {
-    add_model(generation.model_fingerprint);
     names.insert(generation.rows.name);
     for (const auto& file : {generation.index, generation.keys, generation.mask}) {
       if (file.has_value()) {

@@ -40,6 +40,9 @@ Result<Logs> ReadLogs(const storage::Directory& directory, const Manifest& manif
 /// What it means that a file which the newest manifest names is not there (kIoError, ENOENT).
 Status MissingFile(const Status& missing);
 
+/// Fingerprints of the models that a manifest names.
+std::set<std::uint64_t> NamedModels(const Manifest& manifest);
+
 /// The files that a manifest names.
 std::set<std::string> NamedFiles(const Manifest& manifest);
 

@@ -289,7 +289,7 @@ Status Table::Impl::MergeGenerations(table::GenerationRange range, std::uint64_t
     auto opened = table::OpenGeneration(*directory_, *written, schema_, before->model,
                                         options_.verify_on_open);
     if (!opened.ok()) {
-      return opened.status();
+      return RemoveUnlessOk(number, opened.status());
     }
     generation = *written;
     source = *std::move(opened);
@@ -303,7 +303,7 @@ Status Table::Impl::MergeGenerations(table::GenerationRange range, std::uint64_t
     }
     return InstallMerged(range, generation, std::move(source));
   };
-  return Commit(&write);
+  return RemoveUnlessOk(number, Commit(&write));
 }
 
 Status Table::Impl::InstallMerged(table::GenerationRange range,

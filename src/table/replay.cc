@@ -104,19 +104,7 @@ Status Table::Impl::Replay() {
 
 Status Table::Impl::OpenGenerations(Version* version) {
   std::map<std::uint64_t, IvfPqModel> models;
-  std::vector<std::uint64_t> fingerprints;
-  for (const table::ManifestGeneration& generation : manifest_.generations) {
-    if (generation.model_fingerprint.has_value()) {
-      fingerprints.push_back(*generation.model_fingerprint);
-    }
-  }
-  if (manifest_.model_fingerprint.has_value()) {
-    fingerprints.push_back(*manifest_.model_fingerprint);
-  }
-  for (const std::uint64_t fingerprint : fingerprints) {
-    if (models.contains(fingerprint)) {
-      continue;
-    }
+  for (const std::uint64_t fingerprint : table::NamedModels(manifest_)) {
     auto model = table::ReadModel(*directory_, fingerprint);
     if (!model.ok()) {
       return model.status();

@@ -135,6 +135,9 @@ Result<Rows> Rows::OfGeneration(std::span<const std::shared_ptr<arrow::RecordBat
   for (const auto& batch : batches) {
     const int last = batch->num_columns() - 1;
     const auto& row_ids = static_cast<const arrow::UInt64Array&>(*batch->column(last));
+    if (row_ids.length() == 0) {
+      return Status::Corruption("a batch of its rows is empty");
+    }
     for (std::int64_t i = 0; i < row_ids.length(); ++i) {
       if (row_ids.Value(i) < next_row_id) {
         return Status::Corruption(

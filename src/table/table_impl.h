@@ -231,6 +231,9 @@ class Table::Impl {
   /// Writes masks of the generations that have deaths which their masks lack, and counts their
   /// bytes; their batches are durable then. The leader's.
   Status WriteMasks(table::Version* version, table::Manifest* next);
+  /// After a failure, removes what there is of a generation's files, unless a manifest may name
+  /// them: they would keep a full disk full.
+  Status RemoveUnlessOk(std::uint64_t generation, Status status);
   /// Makes these the table's, with masks, and removes files that no reader opens any more. The
   /// leader's.
   Status InstallGenerations(std::shared_ptr<table::Version> after, table::Manifest next);

@@ -103,9 +103,8 @@ Status Table::Impl::VerifyFilesOnce(const Version& version, VerifyReport* report
   if (!logs.ok()) {
     return logs.status();
   }
-  if (manifest->model_fingerprint.has_value()) {
-    const auto model = table::ReadModel(*directory_, *manifest->model_fingerprint);
-    if (!model.ok()) {
+  for (const std::uint64_t fingerprint : table::NamedModels(*manifest)) {
+    if (const auto model = table::ReadModel(*directory_, fingerprint); !model.ok()) {
       return model.status();
     }
   }

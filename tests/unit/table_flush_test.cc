@@ -306,6 +306,9 @@ TEST_F(TableFlushTest, AFlushThatFailsLosesNothingAndIsTriedAgain) {
     directory_->FailAt({});
     num_failures += flushed.ok() ? 0U : 1U;
     EXPECT_EQ(table_->Count().value(), 2U);
+    if (!flushed.ok() && table_->Delete(*Words(R"(["x"])")).ok()) {
+      EXPECT_EQ(Files("-rows.arrow").size(), Generations().size()) << "at operation " << later;
+    }
     if (!table_->Put(*Rows(R"([["b", 2, [0, 1]]])")).ok()) {
       Recover();  // Nobody knew which manifest was there.
     }
