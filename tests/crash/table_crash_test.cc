@@ -34,11 +34,14 @@ struct Outcome {
   std::uint32_t seed = 0;
 };
 
+/// By default few, so that the tests are short.
 std::uint32_t NumSeeds() {
   const char* const seeds = std::getenv("FOREBAY_CRASH_SEEDS");
-  const std::uint32_t by_default = kSanitized ? 1 : 6;
-  return seeds == nullptr ? by_default : static_cast<std::uint32_t>(std::stoul(seeds));
+  return seeds == nullptr ? 1 : static_cast<std::uint32_t>(std::stoul(seeds));
 }
+
+/// And then not every operation is tried in every way.
+bool IsThorough() { return NumSeeds() > 1; }
 
 std::vector<Outcome> Outcomes() {
   std::vector<Outcome> outcomes = {{AfterPowerCut::kNothing, 0}, {AfterPowerCut::kAll, 0}};
@@ -183,7 +186,9 @@ DirectoryPtr CrashWhileOpening(const TableWorkload& workload, const FaultyDirect
 TEST_P(TableCrashTest, ThePowerGoesAgainWhileItIsOpened) {
   const std::uint64_t num_operations = NumOperations();
   Rng random(5);
-  for (std::uint64_t operation = 0; operation < num_operations; operation += kSanitized ? 23 : 5) {
+  const std::uint64_t step = IsThorough() ? 5 : 17;
+  for (std::uint64_t operation = 0; operation < num_operations;
+       operation += kSanitized ? 23 : step) {
     const auto directory = std::make_shared<FaultyDirectory>();
     directory->CrashAt(operation);
     std::optional<Table> table;
@@ -281,8 +286,8 @@ TEST_P(TableFaultTest, AnOperationFails) {
   };
   for (std::uint64_t operation = 0; operation < num_operations; ++operation) {
     for (std::size_t i = 0; i < std::size(faults); ++i) {
-      if (kSanitized && (operation + i) % std::size(faults) != 0) {
-        continue;  // There each operation fails in one way only: it takes long.
+      if (!IsThorough() && (operation + i) % std::size(faults) != 0) {
+        continue;
       }
       FaultyDirectory::Fault fault = faults[i];
       fault.operation = operation;
@@ -297,7 +302,7 @@ TEST_P(TableFaultTest, AnOperationFails) {
 }
 
 const TableWorkloadOptions kWorkloads[] = {
-    {.kind = {.key = KeyKind::kUtf8}},
+    {.kind = {.key = KeyKind::kUtf8}, .large = true},
     {.kind = {.key = KeyKind::kNone, .metric = Metric::kDot}, .has_model = true},
     {.kind = {.key = KeyKind::kInt64, .element = ElementKind::kFloat64, .metric = Metric::kCosine},
      .has_model = true},

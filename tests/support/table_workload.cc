@@ -73,7 +73,7 @@ void TableWorkload::AddAll() {
   Add({.call = TableCall::kMerge});
   Add({.call = TableCall::kTrain, .seed = 2});
   AddPut(2, 30);
-  AddPut(700, 1000);  // So many bytes that they are encoded while they are logged.
+  AddPut(options_.large ? 700 : 50, 1000);
   Add({.call = TableCall::kFlush});
   AddPut(4, 30);
   Add({.call = TableCall::kMerge});

@@ -20,6 +20,8 @@ struct TableWorkloadOptions {
   /// Given when the table is created; else the table is trained.
   bool has_model = false;
   SyncPolicy sync = SyncPolicy::kAlways;
+  /// A batch has so many bytes that they are encoded while they are logged; that takes longer.
+  bool large = false;
   /// A few batches of a few rows, all written by one process, so that files are small.
   bool small = false;
   /// Of a small one: all but a few rows are flushed, in two generations.
