@@ -258,8 +258,9 @@ void BindTableOptions(nb::module_& module) {
                                     .verify_on_open = verify_on_open};
           },
           nb::kw_only(), "read_only"_a, "sync"_a, "sync_interval_ms"_a, "max_memtable_rows"_a,
-          "max_memtable_bytes"_a, "flush_on_close"_a, "merge_fan_in"_a, "max_merge_bytes"_a, "merge_bytes_per_second"_a,
-          "on_bad_vectors"_a, "fill_value"_a, "num_threads"_a, "verify_on_open"_a);
+          "max_memtable_bytes"_a, "flush_on_close"_a, "merge_fan_in"_a, "max_merge_bytes"_a,
+          "merge_bytes_per_second"_a, "on_bad_vectors"_a, "fill_value"_a, "num_threads"_a,
+          "verify_on_open"_a);
 }
 
 }  // namespace
