@@ -16,18 +16,17 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "support/sanitizers.h"
 #include "support/table_ledger.h"
+#include "support/temporary_folder.h"
 
 namespace forebay::testing {
 namespace {
 
-namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 int NumRounds() {
@@ -110,15 +109,10 @@ class Writer {
 class TableKillTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "forebay-kill-test-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
-    path_ = (folder_ / "table").string();
     auto table = Table::Create(path_, DefinitionOf(LedgerTableKind()));
     ASSERT_TRUE(table.ok()) << table.status().ToString();
     ASSERT_TRUE(table->Close().ok());
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   /// Takes what was acknowledged into the model; what was begun and was not.
   std::optional<LedgerCall> Replay(const std::vector<LedgerEntry>& entries) {
@@ -153,8 +147,8 @@ class TableKillTest : public ::testing::Test {
     }
   }
 
-  fs::path folder_;
-  std::string path_;
+  const TemporaryFolder folder_;
+  const std::string path_ = (folder_.path() / "table").string();
   TableModel model_{LedgerTableKind()};
   std::size_t num_acknowledged_ = 0;
   std::size_t num_taken_ = 0;  // Calls that were begun, and are there.

@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdint>
 #include <cstdlib>
@@ -21,6 +20,7 @@
 #include <vector>
 
 #include "support/results.h"
+#include "support/temporary_folder.h"
 #include "table_words.h"
 
 namespace forebay {
@@ -31,6 +31,7 @@ using arrow::compute::literal;
 using table_test::Compare;
 using table_test::Rows;
 using testing::Succeeds;
+using testing::TemporaryFolder;
 
 struct GoldenTable {
   std::string name;
@@ -111,23 +112,6 @@ std::string ReadText(const fs::path& path) {
   std::ifstream file(path);
   return {std::istreambuf_iterator<char>(file), {}};
 }
-
-/// A folder that goes with it.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (fs::temp_directory_path() / "forebay-golden-XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder() { fs::remove_all(path_); }
-
-  [[nodiscard]] const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 /// Two generations, the older one with a mask, and a log with rows and a death in each.
 void WriteTable(const GoldenTable& golden, Table* table) {
