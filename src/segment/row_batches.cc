@@ -52,10 +52,16 @@ BatchResult BatchCutter::Next(bool at_end) {
 }
 
 arrow::Result<std::int64_t> BatchCutter::ChooseRows() const {
-  const std::int64_t count = std::min(num_waiting_, kBatchRows);
-  ARROW_ASSIGN_OR_RAISE(const auto batch, First(count));
+  // Batch by batch: together they may be more than Arrow can put together.
+  std::int64_t count = 0;
   std::int64_t num_bytes = 0;
-  ARROW_RETURN_NOT_OK(arrow::ipc::GetRecordBatchSize(*batch, &num_bytes));
+  for (auto batch = waiting_.begin(); batch != waiting_.end() && count < kBatchRows; ++batch) {
+    const std::int64_t taken = std::min(kBatchRows - count, (*batch)->num_rows());
+    std::int64_t size = 0;
+    ARROW_RETURN_NOT_OK(arrow::ipc::GetRecordBatchSize(*(*batch)->Slice(0, taken), &size));
+    count += taken;
+    num_bytes += size;
+  }
   std::int64_t rows = kBatchRows;
   while (rows > 1 && num_bytes / count * rows > kBatchBytes) {
     rows /= 2;

@@ -15,13 +15,14 @@ Status Table::Impl::Close() {
     if (IsForked()) {
       return Status::Ok();  // All of it is the parent's.
     }
+    const std::scoped_lock closing(close_mutex_);
     const bool flushes = options_.flush_on_close && flusher_ != nullptr && !stopping_;
     const Status flushed = flushes ? Flush() : Status::Ok();
     if (timer_ != nullptr) {
       timer_->Stop();
     }
     if (flusher_ != nullptr) {
-      stopping_ = true;  // What is not flushed is in the log.
+      StopFlushing();  // What is not flushed is in the log.
       flusher_->Stop();
       merger_->Stop();
     }
@@ -61,7 +62,8 @@ Status Table::Impl::NoteDurableBytes() {
 Status Table::Impl::PublishNext(table::Manifest next) {
   ++next.number;
   next.logs.back().durable_bytes = log_->durable_size();
-  Status published = table::PublishManifest(directory_.get(), next);
+  // If memory runs out on the way, it may be published.
+  Status published = NoThrow([&] { return table::PublishManifest(directory_.get(), next); });
   if (published.ok()) {
     manifest_ = std::move(next);
   }

@@ -62,8 +62,7 @@ void Table::Impl::CommitGroup(std::span<Write* const> group) {
   const Status status =
       NoThrow([&] { return group.front()->alone ? group.front()->alone() : CommitPuts(group); });
   for (Write* const write : group) {
-    // A put that found no room has its own.
-    write->status = write->status.ok() ? status : write->status;
+    write->status = status;
   }
 }
 
@@ -123,15 +122,28 @@ Status Table::Impl::CommitDeaths(const std::shared_ptr<const Version>& before,
     row_ids.push_back(before->sources[row.source]->rows.row_id(row.ordinal));
   }
   const auto payload = table::EncodeDelete(row_ids);
+  if (payload.size() > wal::kMaxPayloadBytes) {
+    return Status::CapacityExceeded(
+        fmt::format("a delete may take {} bytes in the log; this one, of {} rows, takes {}; delete "
+                    "fewer at once",
+                    wal::kMaxPayloadBytes, rows.size(), payload.size()));
+  }
   const wal::WalRecord record = {static_cast<std::uint32_t>(LogRecordType::kDelete),
                                  before->sequence_number + 1, 0, payload};
   auto after = WithDeaths(*before, rows, record.sequence_number);
   Status status = LogWhile({&record, 1}, {});
   if (status.ok()) {
     CountLogged(after.get());
-    const std::scoped_lock lock(keys_mutex_);
-    keys_.Remove(*keys);
-    Publish(std::move(after));
+    const std::uint64_t wal_bytes = after->wal_bytes;
+    {
+      const std::scoped_lock lock(keys_mutex_);
+      keys_.Remove(*keys);
+      Publish(std::move(after));
+    }
+    if (wal_bytes > options_.max_memtable_bytes && !frozen_.has_value()) {
+      // Deaths alone fill no MemTable, but the log. Should this fail, the next one tries again.
+      static_cast<void>(NoThrow([&] { return Freeze(); }));
+    }
   }
   return status;
 }

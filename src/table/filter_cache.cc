@@ -21,9 +21,9 @@ std::shared_ptr<const RowSet> FilterCache::Find(std::uint64_t generation,
 void FilterCache::Add(std::uint64_t generation, const arrow::compute::Expression& filter,
                       std::shared_ptr<const RowSet> rows) {
   const std::scoped_lock lock(mutex_);
-  num_bytes_ += rows->num_bytes();
   entries_.push_front({generation, filter, std::move(rows)});
-  while (num_bytes_ > kMaxBytes) {
+  num_bytes_ += entries_.front().rows->num_bytes();
+  while (num_bytes_ > kMaxBytes || entries_.size() > kMaxEntries) {
     num_bytes_ -= entries_.back().rows->num_bytes();
     entries_.pop_back();
   }

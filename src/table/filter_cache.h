@@ -1,11 +1,13 @@
-// FilterCache: the rows of generations that pass filters. A generation's rows never change, so what
-// a filter chose among them holds for as long as the generation is there; rows that died since are
-// left out by who asks.
+// FilterCache: the rows of generations, dead or alive, that pass filters. A generation's rows never
+// change, so what a filter chose among them holds for as long as the generation is there; the dead
+// are left out by who asks.
 //
 // Thread safety: any thread, at any time.
 //
 // Invariants:
-//   1. The bitmaps take kMaxBytes at most; the one that was not asked for the longest goes first.
+//   1. There are kMaxEntries at most, and the bitmaps take kMaxBytes; the one that was not asked
+//   for
+//      the longest goes first.
 #pragma once
 
 #include <arrow/compute/expression.h>
@@ -30,6 +32,7 @@ class FilterCache {
            std::shared_ptr<const RowSet> rows);
 
  private:
+  static constexpr std::size_t kMaxEntries = 256;
   static constexpr std::size_t kMaxBytes = std::size_t{64} << 20U;
 
   struct Entry {

@@ -5,6 +5,7 @@
 #include <arrow/type.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <string>
@@ -80,7 +81,8 @@ Status Table::Impl::MakeRoom(std::size_t num_rows, std::size_t num_bytes) {
     if (Status writable = CheckWritable(); !writable.ok() || HasRoom(num_rows, num_bytes)) {
       return writable;
     }
-    if (version_->memtable().rows.size() == 0) {
+    if (version_->memtable().rows.size() == 0 || num_rows > options_.max_memtable_rows ||
+        num_bytes > options_.max_memtable_bytes) {
       return Status::CapacityExceeded(fmt::format(
           "a MemTable may hold {} rows in {} bytes; this batch has {} in {}; put it in smaller "
           "ones, or open the table with larger limits",
@@ -129,7 +131,7 @@ Result<std::unique_ptr<wal::WalWriter>> Table::Impl::BeginLog(std::uint64_t firs
 Status Table::Impl::Freeze() {
   const Source& memtable = version_->memtable();
   if (memtable.rows.size() == 0) {
-    return Status::Ok();
+    return version_->sequence_number == manifest_.sequence_number ? Status::Ok() : MaskDeaths();
   }
   auto empty = EmptyMemTable(version_->model, memtable.rows.first_row_id() + memtable.rows.size());
   if (!empty.ok()) {
@@ -141,23 +143,10 @@ Status Table::Impl::Freeze() {
   frozen->keys = schema_.key_column().has_value() ? keys : nullptr;
   after->sources.back() = std::move(frozen);
   after->sources.push_back(*std::move(empty));
-  if (Status synced = SyncAll(); !synced.ok()) {
-    return synced;
+  if (Status begun = BeginNextLog(manifest_); !begun.ok()) {
+    return begun;
   }
-  table::Manifest next = manifest_;
-  ++next.number;
-  next.logs.back().durable_bytes = log_->durable_size();
-  auto log = BeginLog(version_->sequence_number + 1, &next);
-  if (!log.ok()) {
-    return log.status();  // The old one goes on.
-  }
-  Frozen what = {version_->sequence_number, next.logs.back().name};
-  if (Status published = table::PublishManifest(directory_.get(), next); !published.ok()) {
-    return Poison(published);  // It may be the newest one or not.
-  }
-  manifest_ = std::move(next);
-  log_ = *std::move(log);
-  frozen_ = std::move(what);
+  frozen_.emplace(version_->sequence_number, manifest_.logs.back().name);
   CountLogged(after.get());
   {
     const std::scoped_lock lock(keys_mutex_);
@@ -168,27 +157,76 @@ Status Table::Impl::Freeze() {
   return Status::Ok();
 }
 
+Status Table::Impl::MaskDeaths() {
+  auto after = std::make_shared<Version>(*version_);
+  table::Manifest next = manifest_;
+  if (Status masked = WriteMasks(after.get(), &next); !masked.ok()) {
+    return masked;
+  }
+  next.sequence_number = version_->sequence_number;
+  next.logs.clear();
+  const table::Manifest before = manifest_;
+  if (Status begun = BeginNextLog(std::move(next)); !begun.ok()) {
+    return begun;
+  }
+  CountLogged(after.get());
+  Publish(std::move(after));
+  RemoveDropped(before);
+  return Status::Ok();
+}
+
+Status Table::Impl::BeginNextLog(table::Manifest next) {
+  if (Status synced = SyncAll(); !synced.ok()) {
+    return synced;
+  }
+  ++next.number;
+  if (!next.logs.empty()) {
+    next.logs.back().durable_bytes = log_->durable_size();
+  }
+  auto log = BeginLog(version_->sequence_number + 1, &next);
+  if (!log.ok()) {
+    return log.status();  // The old one goes on.
+  }
+  // If memory runs out on the way, it may be published.
+  const Status published = NoThrow([&] { return table::PublishManifest(directory_.get(), next); });
+  if (!published.ok()) {
+    return Poison(published);  // It may be the newest one or not.
+  }
+  manifest_ = std::move(next);
+  log_ = *std::move(log);
+  return Status::Ok();
+}
+
 void Table::Impl::StartFlush() {
-  {
-    const std::scoped_lock lock(flush_mutex_);
-    if (flushing_) {
-      return;
-    }
-    flushing_ = true;
+  const std::scoped_lock lock(flush_mutex_);
+  if (flushing_ || stopping_) {
+    return;
   }
   flusher_->Run([this] {
-    const Status status = NoThrow([&] { return FlushFrozen(); });
-    const std::scoped_lock lock(flush_mutex_);
-    flushing_ = false;
-    flush_status_ = status;
-    flushed_.notify_all();
+    if (const Status status = NoThrow([&] { return FlushFrozen(); }); !status.ok()) {
+      EndFlush(status);
+    }
   });
+  flushing_ = true;
+}
+
+void Table::Impl::EndFlush(const Status& status) {
+  const std::scoped_lock lock(flush_mutex_);
+  flushing_ = false;
+  flush_status_ = status;
+  flushed_.notify_all();
+}
+
+void Table::Impl::StopFlushing() {
+  const std::scoped_lock lock(flush_mutex_);
+  stopping_ = true;
+  flushed_.notify_all();
 }
 
 Status Table::Impl::WaitForFlush() {
   std::unique_lock lock(flush_mutex_);
-  flushed_.wait(lock, [&] { return !flushing_; });
-  return flush_status_;
+  flushed_.wait(lock, [&] { return !flushing_ || stopping_; });
+  return stopping_ ? Closed() : flush_status_;
 }
 
 Result<table::Projection> Table::Impl::StoredColumns() const {
@@ -252,7 +290,10 @@ Status Table::Impl::RemoveUnlessOk(std::uint64_t generation, Status status) {
   if (!status.ok()) {
     Write write;
     write.alone = [&] {
-      if (!refuses_) {  // Else a manifest may name them.
+      const auto& named = manifest_.generations;
+      const bool is_named = std::any_of(named.begin(), named.end(),
+                                        [&](const auto& one) { return one.number == generation; });
+      if (!refuses_ && !is_named) {  // Else a manifest may name them.
         table::RemoveGeneration(directory_.get(), generation);
       }
       return Status::Ok();
@@ -280,7 +321,9 @@ Status Table::Impl::InstallFlushed(const table::ManifestGeneration& generation, 
   }
   Status installed = InstallGenerations(std::move(after), std::move(next));
   if (installed.ok()) {
+    // Whoever leads next may freeze the MemTable and begin another flush.
     frozen_.reset();
+    EndFlush(Status::Ok());
     ++num_flushes_;
     MergeInBackground();
   }
@@ -297,8 +340,16 @@ Status Table::Impl::InstallGenerations(std::shared_ptr<Version> after, table::Ma
   }
   CountLogged(after.get());
   Publish(std::move(after));
-  table::RemoveDroppedFiles(directory_.get(), before, manifest_);
+  RemoveDropped(before);
   return Status::Ok();
+}
+
+void Table::Impl::RemoveDropped(const table::Manifest& before) noexcept {
+  // What is not removed now is by the next opening.
+  static_cast<void>(NoThrow([&] {
+    table::RemoveDroppedFiles(directory_.get(), before, manifest_);
+    return Status::Ok();
+  }));
 }
 
 Status Table::Impl::SyncAll() {

@@ -5,8 +5,10 @@
 
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
+#include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <thread>
 #include <utility>
@@ -29,15 +31,19 @@ using table::Version;
 /// Keeps what is written to so many bytes a second; 0: as fast as it goes.
 class Pace {
  public:
-  explicit Pace(std::uint64_t bytes_per_second) : bytes_per_second_(bytes_per_second) {}
+  /// Nobody waits any more when `stopping` is true.
+  Pace(std::uint64_t bytes_per_second, const std::atomic<bool>& stopping)
+      : bytes_per_second_(bytes_per_second), stopping_(stopping) {}
 
   void Wait(std::uint64_t num_bytes) {
     num_bytes_ += num_bytes;
-    if (bytes_per_second_ > 0) {
-      const double seconds =
-          static_cast<double>(num_bytes_) / static_cast<double>(bytes_per_second_);
-      std::this_thread::sleep_until(start_ + std::chrono::duration_cast<Clock::duration>(
-                                                 std::chrono::duration<double>(seconds)));
+    const double seconds = bytes_per_second_ == 0 ? 0
+                                                  : static_cast<double>(num_bytes_) /
+                                                        static_cast<double>(bytes_per_second_);
+    const auto until = start_ + std::chrono::duration_cast<Clock::duration>(
+                                    std::chrono::duration<double>(seconds));
+    while (!stopping_ && Clock::now() < until) {
+      std::this_thread::sleep_until(std::min(until, Clock::now() + std::chrono::milliseconds(20)));
     }
   }
 
@@ -45,6 +51,7 @@ class Pace {
   using Clock = std::chrono::steady_clock;
 
   const std::uint64_t bytes_per_second_;
+  const std::atomic<bool>& stopping_;
   const Clock::time_point start_ = Clock::now();
   std::uint64_t num_bytes_ = 0;
 };
@@ -196,6 +203,11 @@ std::vector<table::GenerationSize> SizesOf(const Version& version) {
 
 Status Table::Impl::Merge() {
   return NoThrow([&]() -> Status {
+    Write ask;  // Before what a forked child's parent may hold.
+    ask.alone = [this] { return CheckWritable(); };
+    if (Status writable = Commit(&ask); !writable.ok()) {
+      return writable;
+    }
     const std::scoped_lock lock(merge_mutex_);
     const auto version = Current();
     if (!version.ok()) {
@@ -203,38 +215,44 @@ Status Table::Impl::Merge() {
     }
     const auto sizes = SizesOf(**version);
     const bool merged = sizes.empty() || (sizes.size() == 1 && sizes.front().num_dead == 0);
-    return merged ? CheckWritable() : MergeGenerations({0, sizes.size()}, 0);
+    return merged ? Status::Ok() : MergeGenerations({0, sizes.size()}, 0);
   });
 }
 
-void Table::Impl::MergeInBackground() {
+void Table::Impl::MergeInBackground() noexcept {
   if (options_.merge_fan_in == 0) {
     return;
   }
-  merger_->Run([this] {
-    const Status status = NoThrow([&]() -> Status {
-      const std::scoped_lock lock(merge_mutex_);
-      while (!stopping_) {
-        const auto version = Current();
-        if (!version.ok()) {
-          return Status::Ok();  // It was closed.
-        }
-        const auto chosen =
-            table::ChooseMerge(SizesOf(**version), options_.merge_fan_in, options_.max_merge_bytes);
-        if (!chosen.has_value()) {
-          break;
-        }
-        if (Status merged = MergeGenerations(*chosen, options_.merge_bytes_per_second);
-            !merged.ok()) {
-          return merged;
-        }
+  // Without memory for it, the next flush tries again.
+  static_cast<void>(NoThrow([&] {
+    merger_->Run([this] { MergeChosen(); });
+    return Status::Ok();
+  }));
+}
+
+void Table::Impl::MergeChosen() {
+  const Status status = NoThrow([&]() -> Status {
+    const std::scoped_lock lock(merge_mutex_);
+    while (!stopping_) {
+      const auto version = Current();
+      if (!version.ok()) {
+        return Status::Ok();  // It was closed.
       }
-      return Status::Ok();
-    });
-    // The next flush tries again. (A failure that endangers anything has made the table refuse
-    // writes.)
-    num_failed_merges_ += status.ok() || stopping_ ? 0U : 1U;
+      const auto chosen =
+          table::ChooseMerge(SizesOf(**version), options_.merge_fan_in, options_.max_merge_bytes);
+      if (!chosen.has_value()) {
+        break;
+      }
+      if (Status merged = MergeGenerations(*chosen, options_.merge_bytes_per_second);
+          !merged.ok()) {
+        return merged;
+      }
+    }
+    return Status::Ok();
   });
+  // The next flush tries again. (A failure that endangers anything has made the table refuse
+  // writes.)
+  num_failed_merges_ += status.ok() || stopping_ ? 0U : 1U;
 }
 
 Status Table::Impl::MergeGenerations(table::GenerationRange range, std::uint64_t bytes_per_second) {
@@ -253,12 +271,21 @@ Status Table::Impl::MergeGenerations(table::GenerationRange range, std::uint64_t
     return begun;
   }
   const auto first = before->sources.begin() + static_cast<std::ptrdiff_t>(range.first);
+  std::uint64_t num_rows = 0;
+  for (std::size_t i = 0; i < range.count; ++i) {
+    num_rows += first[static_cast<std::ptrdiff_t>(i)]->num_live();
+  }
+  if (num_rows > table::kMaxGenerationRows) {
+    return Status::CapacityExceeded(
+        fmt::format("a generation has at most {} rows; these {} have {} together",
+                    table::kMaxGenerationRows, range.count, num_rows));
+  }
   Merging merging({first, first + static_cast<std::ptrdiff_t>(range.count)});
   const auto projection = StoredColumns();
   if (!projection.ok()) {
     return projection.status();
   }
-  Pace pace(bytes_per_second);
+  Pace pace(bytes_per_second, stopping_);
   table::GenerationContent content = {.number = number, .num_rows = merging.num_rows()};
   content.next = [&]() -> Result<std::shared_ptr<arrow::RecordBatch>> {
     auto batch = stopping_ ? Closed() : merging.Next(*projection);

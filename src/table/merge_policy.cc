@@ -9,11 +9,14 @@ std::optional<GenerationRange> ChooseMerge(std::span<const GenerationSize> gener
   for (std::size_t end = generations.size(); end > 0; --end) {
     const std::uint64_t newest = std::max<std::uint64_t>(generations[end - 1].num_live, 1);
     std::uint64_t num_bytes = 0;
+    std::uint64_t num_rows = 0;
     std::size_t first = end;
     while (first > 0 && generations[first - 1].num_live <= 2 * newest &&
-           num_bytes + generations[first - 1].num_bytes <= max_bytes) {
+           num_bytes + generations[first - 1].num_bytes <= max_bytes &&
+           num_rows + generations[first - 1].num_live <= kMaxGenerationRows) {
       --first;
       num_bytes += generations[first].num_bytes;
+      num_rows += generations[first].num_live;
     }
     if (end - first >= fan_in) {
       return GenerationRange{first, end - first};

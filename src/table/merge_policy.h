@@ -11,6 +11,9 @@
 
 namespace forebay::table {
 
+/// Ordinals have 32 bits.
+inline constexpr std::uint64_t kMaxGenerationRows = (std::uint64_t{1} << 32U) - 2;
+
 struct GenerationSize {
   std::uint64_t num_live = 0;
   std::uint64_t num_dead = 0;
@@ -26,8 +29,8 @@ struct GenerationRange {
 };
 
 /// Of generations in the order of their rows, the newest `fan_in` or more that are no more than
-/// twice as large as the ones after them; else one of which most rows are dead. Nothing that has
-/// more than max_bytes together. nullopt: none.
+/// twice as large as the last of them; else one of which most rows are dead. Nothing that has more
+/// than max_bytes or kMaxGenerationRows together. nullopt: none.
 std::optional<GenerationRange> ChooseMerge(std::span<const GenerationSize> generations,
                                            std::size_t fan_in, std::uint64_t max_bytes);
 

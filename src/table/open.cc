@@ -120,6 +120,7 @@ Status Table::Impl::Refresh() {
           "only a table that was opened read only is refreshed; the one that writes to it sees "
           "every row at once");
     }
+    const std::scoped_lock refreshing(refresh_mutex_);
     if (const auto open = Current(); !open.ok()) {
       return open.status();
     }
@@ -127,8 +128,11 @@ Status Table::Impl::Refresh() {
     if (!fresh.ok()) {
       return fresh.status();
     }
-    writer_epoch_ = (*fresh)->writer_epoch_.load();
     const std::scoped_lock lock(keys_mutex_);
+    if (const auto open = Current(); !open.ok()) {
+      return open.status();  // It was closed meanwhile.
+    }
+    writer_epoch_ = (*fresh)->writer_epoch_.load();
     std::swap(keys_, (*fresh)->keys_);
     Publish((*fresh)->version_);
     return Status::Ok();

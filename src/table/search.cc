@@ -17,6 +17,7 @@
 #include "table/arrow_status.h"
 #include "table/exact_search.h"
 #include "table/filter.h"
+#include "table/merge_policy.h"
 #include "table/table_impl.h"
 
 namespace forebay {
@@ -57,9 +58,15 @@ using Group = std::vector<std::uint32_t>;
 std::vector<Group> GroupsOf(Sources sources) {
   std::vector<Group> groups;
   std::map<std::uint64_t, std::size_t> of_model;  // By fingerprint.
+  std::uint64_t num_rows = 0;                     // Of all; positions of a group have 32 bits.
   for (std::uint32_t i = 0; i < sources.size(); ++i) {
     if (sources[i]->rows.size() == 0) {
       continue;
+    }
+    num_rows += sources[i]->rows.size();
+    if (num_rows > table::kMaxGenerationRows) {
+      of_model.clear();  // Other groups from here on.
+      num_rows = sources[i]->rows.size();
     }
     const IvfPqMemIndex* const index = sources[i]->index.get();
     const auto place =
@@ -229,9 +236,11 @@ Result<RowSet> Table::Impl::Eligible(const Source& source,
   }
   auto passed = filters_.Find(generation, *filter);
   if (passed == nullptr) {
-    auto rows = table::LiveRows(source, filter);
+    Source all = source;  // With the dead, who may be alive in another snapshot.
+    all.dead = nullptr;
+    auto rows = table::LiveRows(all, filter);
     if (!rows.ok()) {
-      return rows.status();
+      return table::LiveRows(source, filter);  // It may be a dead row that it fails for.
     }
     passed = std::make_shared<const RowSet>(*std::move(rows));
     filters_.Add(generation, *filter, passed);

@@ -220,8 +220,16 @@ class Table::Impl {
   [[nodiscard]] bool HasRoom(std::uint64_t num_rows, std::uint64_t num_bytes) const;
   /// A new MemTable and a new log; the old MemTable is flushed from now on. The leader's.
   Status Freeze();
-  /// Begins to flush what is frozen, unless that goes on already. The leader's.
+  /// With a MemTable without rows: all deaths go into masks, and the logs before go. The leader's.
+  Status MaskDeaths();
+  /// Makes `next`, with another log, the newest manifest, and uses that log. The leader's.
+  Status BeginNextLog(table::Manifest next);
+  /// Begins to flush what is frozen, unless that goes on already. Throws std::bad_alloc: nothing
+  /// was begun. The leader's.
   void StartFlush();
+  void EndFlush(const Status& status);
+  /// Whoever waits for a flush is told that the table is closed.
+  void StopFlushing();
   /// Waits for the flush that goes on, if there is one. What became of the last one.
   Status WaitForFlush();
   /// What the background thread does.
@@ -237,6 +245,8 @@ class Table::Impl {
   /// Makes these the table's, with masks, and removes files that no reader opens any more. The
   /// leader's.
   Status InstallGenerations(std::shared_ptr<table::Version> after, table::Manifest next);
+  /// Removes what the manifest named before and does not any more.
+  void RemoveDropped(const table::Manifest& before) noexcept;
   /// Makes all that was logged durable. The leader's.
   Status SyncAll();
   /// The columns of a generation's rows.
@@ -247,7 +257,9 @@ class Table::Impl {
 
   // merge.cc
   /// Merges what the policy chooses, after the merges before it.
-  void MergeInBackground();
+  void MergeInBackground() noexcept;
+  /// What the merging thread does.
+  void MergeChosen();
   /// With merge_mutex_.
   Status MergeGenerations(table::GenerationRange range, std::uint64_t bytes_per_second);
   /// `generation` takes the place of these; nullopt: none of their rows is alive. The leader's.
@@ -286,6 +298,7 @@ class Table::Impl {
   mutable std::mutex version_mutex_;
   std::shared_ptr<const table::Version> version_;
   mutable std::shared_mutex keys_mutex_;
+  std::mutex refresh_mutex_;
   table::KeyIndex keys_;
   mutable table::FilterCache filters_;
   std::atomic<std::uint64_t> num_syncs_{0};
@@ -293,6 +306,7 @@ class Table::Impl {
   std::atomic<std::uint64_t> num_failed_merges_{0};  // In the background.
   std::atomic<std::int64_t> waited_ns_{0};           // Puts, for a flush.
 
+  std::mutex close_mutex_;
   std::mutex flush_mutex_;  // Of the following two.
   bool flushing_ = false;
   Status flush_status_;  // Of the last one that ended.
@@ -306,6 +320,8 @@ class Table::Impl {
   std::unique_ptr<wal::WalWriter> log_;
   /// A MemTable that is not written to any more, and is the version's last but one.
   struct Frozen {
+    Frozen(std::uint64_t last, std::string log) : sequence_number(last), next_log(std::move(log)) {}
+
     std::uint64_t sequence_number;  // Its last batch's.
     std::string next_log;           // The first that has nothing of it.
   };

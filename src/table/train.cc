@@ -8,6 +8,7 @@
 
 #include "base/no_throw.h"
 #include "model/sampling.h"
+#include "table/log_files.h"
 #include "table/model_store.h"
 #include "table/table_impl.h"
 
@@ -126,7 +127,10 @@ Status Table::Impl::UseModel(const IvfPqModel& model, std::shared_ptr<IvfPqMemIn
   memtable.index = std::move(index);
   after->SetMemTable(std::move(memtable));
   if (manifest_.model_fingerprint != model.fingerprint()) {
-    if (Status written = table::WriteModel(directory_.get(), model); !written.ok()) {
+    // A generation may name it, and it is not to be gone for a moment.
+    const bool is_there = table::NamedModels(manifest_).contains(model.fingerprint());
+    const Status written = is_there ? Status::Ok() : table::WriteModel(directory_.get(), model);
+    if (!written.ok()) {
       return Poison(written);
     }
     table::Manifest next = manifest_;
