@@ -48,9 +48,11 @@ Status VerifyCodes(const Source& source, const MemIndexOptions& options, std::si
         std::equal(expected[i].row_positions.begin(), expected[i].row_positions.end(),
                    stored[i].row_positions.begin()) &&
         std::equal(expected[i].codes.begin(), expected[i].codes.end(), stored[i].codes.begin());
-    const bool no_more = stored[i].row_positions.size() == num_rows ||
-                         stored[i].row_positions[num_rows] >= source.rows.size();
-    if (!equal || !no_more) {
+    const auto has_more = [&] {
+      return stored[i].row_positions.size() > num_rows &&
+             stored[i].row_positions[num_rows] < source.rows.size();
+    };
+    if (!equal || has_more()) {
       return Status::Corruption(
           fmt::format("{}, partition {}: its {} codes of {} bytes are not those of its raw vectors",
                       source.name(), i, num_rows, code_len));
