@@ -62,28 +62,6 @@ class GenerationDamageTest : public ::testing::TestWithParam<TableWorkloadOption
     }
   }
 
-  /// Everything that can be asked, whatever the answers.
-  void Use(Table* table) const {
-    const std::size_t dim = static_cast<std::size_t>(workload_.kind().dim);
-    const std::vector<float> query(dim, 0.5F);
-    const auto text = TableFilter{.kind = TableFilter::Kind::kTextIs, .text = "x1"}.ToArrow();
-    const auto columns = AllColumns();
-    static_cast<void>(table->Search({query.data(), 1, dim}, {.k = 50, .columns = columns}));
-    static_cast<void>(
-        table->Search({query.data(), 1, dim}, {.k = 2, .refine_factor = 1, .filter = &text}));
-    const auto reader = table->Scan(nullptr, columns);
-    if (reader.ok()) {
-      static_cast<void>((*reader)->ToRecordBatches());
-    }
-    if (workload_.kind().key != KeyKind::kNone) {
-      const auto keys = KeyArray(workload_.kind(), kSomeKeys);
-      static_cast<void>(table->Get(*keys, columns));
-      static_cast<void>(table->Delete(*keys));
-    }
-    static_cast<void>(table->Delete(text));
-  }
-
-  static constexpr std::uint64_t kSomeKeys[] = {0, 3, 5, 7, 11, 13, 17, 100};
   const TableWorkload workload_{GetParam()};
   DirectoryPtr whole_;
   Files files_;
@@ -146,7 +124,7 @@ TEST_P(GenerationDamageTest, WithoutVerifyingNothingIsReadOutsideOfTheFiles) {
     auto table = Open(With(name, Flipped(bytes, at, MaskFor(at))),
                       {.merge_fan_in = 0, .verify_on_open = false});
     if (table.ok()) {
-      Use(&*table);
+      UseInAllWays(workload_.kind(), &*table);
       ++num_opened;
     }
   });

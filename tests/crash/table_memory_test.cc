@@ -1,9 +1,11 @@
 // A table that is larger than the memory its process may have. Files that are mapped do not count:
 // they come and go as the system sees fit.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <string>
 
 #include "support/sanitizers.h"
@@ -18,8 +20,10 @@ int RunWith(const std::string& max_memtable_bytes) {
   const std::string table = folder.path() / "table";
   const pid_t process = ::fork();
   if (process == 0) {
-    // Arrow's other pools set memory aside, more than they use.
+    // Arrow's other pools, and stacks, set memory aside, more than they use.
     ::setenv("ARROW_DEFAULT_MEMORY_POOL", "system", 1);
+    const rlimit stack = {1U << 20U, 1U << 20U};
+    ::setrlimit(RLIMIT_STACK, &stack);
     ::execl(FOREBAY_LITTLE_MEMORY, FOREBAY_LITTLE_MEMORY, table.c_str(), max_memtable_bytes.c_str(),
             nullptr);
     ::_exit(127);

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "fuzz/rows_schema.h"
+#include "generation_parts.h"
 #include "segment/key_file.h"
 #include "segment/mask_file.h"
 #include "segment/rows_file.h"
@@ -112,6 +113,18 @@ void WriteManifests(const fs::path& folder) {
               .primary_key = "id",
               .metric = Metric::kCosine,
               .model_fingerprint = 0x0123456789abcdef,
+              .generations = {{.number = 1,
+                               .num_rows = 10,
+                               .num_dead = 2,
+                               .rows = {"rows", 4096, 1},
+                               .index = segment::FileSum{"index", 64, 2},
+                               .model_fingerprint = 0x0123456789abcdef,
+                               .keys = segment::FileSum{"keys", 128, 3},
+                               .mask = segment::FileSum{"mask", 70, 4}},
+                              {.number = 2, .num_rows = 1, .rows = {"rows-2", 512, 5}}},
+              .next_generation = 4,
+              .sequence_number = 9,
+              .next_row_id = 11,
               .logs = {{"wal-1", 64}, {"wal-2", 1024}}};
   const std::string text = table::SerializeManifest(manifest);
   Write(folder / "whole", text);
@@ -176,6 +189,20 @@ void WriteMaskFiles(const fs::path& folder) {
   write("few", {0x8001, 0, 7});
   write("all", std::vector<std::uint64_t>(kNumRows / 64, ~std::uint64_t{0}));
   write("every-second", std::vector<std::uint64_t>(kNumRows / 64, 0x5555555555555555));
+}
+
+void WriteGenerations(const fs::path& folder) {
+  const auto directory = MakeFuzzedTable();
+  const auto manifest = Value(table::LoadManifest(*directory));
+  const table::ManifestGeneration& generation = manifest.generations.front();
+  const GenerationParts parts = {
+      Value(directory->Read(generation.rows.name)), Value(directory->Read(generation.index->name)),
+      Value(directory->Read(generation.keys->name)), Value(directory->Read(generation.mask->name))};
+  Write(folder / "whole", Join(parts));
+  // That many rows are not what the manifest says.
+  const table::ManifestGeneration& newer = manifest.generations.back();
+  Write(folder / "rows-of-another",
+        Join({Value(directory->Read(newer.rows.name)), parts[1], parts[2], parts[3]}));
 }
 
 void WriteModels(const fs::path& folder) {
@@ -260,6 +287,7 @@ int main(int argc, char** argv) {
   const std::filesystem::path folder = argv[1];
   forebay::testing::WriteLogs(folder / "log");
   forebay::testing::WriteManifests(folder / "manifest");
+  forebay::testing::WriteGenerations(folder / "generation");
   forebay::testing::WriteModels(folder / "model");
   forebay::testing::WriteIndexes(folder / "index");
   forebay::testing::WriteFvecs(folder / "fvecs");

@@ -37,6 +37,8 @@ void Check(std::string_view text) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   Check(text);
-  Check(fmt::format("forebay-manifest 1 {:016x}\n{}", XXH3_64bits(data, size), text));
+  for (const int version : {1, 2}) {
+    Check(fmt::format("forebay-manifest {} {:016x}\n{}", version, XXH3_64bits(data, size), text));
+  }
   return 0;
 }

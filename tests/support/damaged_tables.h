@@ -3,11 +3,15 @@
 // Thread safety: free functions.
 #pragma once
 
+#include <arrow/array/array_base.h>
+#include <arrow/compute/expression.h>
 #include <arrow/record_batch.h>
+#include <arrow/type.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -18,6 +22,7 @@
 #include "support/results.h"
 #include "support/sanitizers.h"
 #include "support/shared_directory.h"
+#include "support/table_rows.h"
 #include "table/table_impl.h"
 
 namespace forebay::testing {
@@ -67,6 +72,27 @@ inline void ExpectRefused(const DirectoryPtr& directory, const std::string& name
     ASSERT_THAT(table.status().message(), ::testing::HasSubstr(name));
     ASSERT_EQ(FilesOf(*directory), before);
   }
+}
+
+/// Asks everything that can be asked, whatever the answers, and deletes.
+inline void UseInAllWays(const TableKind& kind, Table* table) {
+  constexpr std::uint64_t kSomeKeys[] = {0, 3, 5, 7, 11, 13, 17, 100};
+  const std::vector<float> query(static_cast<std::size_t>(kind.dim), 0.5F);
+  const VectorView queries = {query.data(), 1, query.size()};
+  const auto text = TableFilter{.kind = TableFilter::Kind::kTextIs, .text = "x1"}.ToArrow();
+  const auto columns = AllColumns();
+  static_cast<void>(table->Search(queries, {.k = 50, .columns = columns}));
+  static_cast<void>(table->Search(queries, {.k = 2, .refine_factor = 1, .filter = &text}));
+  const auto reader = table->Scan(nullptr, columns);
+  if (reader.ok()) {
+    static_cast<void>((*reader)->ToRecordBatches());
+  }
+  if (kind.key != KeyKind::kNone) {
+    const auto keys = KeyArray(kind, kSomeKeys);
+    static_cast<void>(table->Get(*keys, columns));
+    static_cast<void>(table->Delete(*keys));
+  }
+  static_cast<void>(table->Delete(text));
 }
 
 /// Verify of a table that is open finds every byte that changes meanwhile.
