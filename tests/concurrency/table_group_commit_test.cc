@@ -124,10 +124,10 @@ TEST(TableGroupCommitTest, WhatWasAcknowledgedBeforeASyncFailedIsThere) {
   }
 }
 
-TEST(TableGroupCommitTest, CloseWhileOthersWrite) {
+void CloseWhileOthersWrite(const TableOptions& options) {
   for (int round = 0; round < 5; ++round) {
     const auto directory = std::make_shared<FaultyDirectory>();
-    Table table = Make(directory);
+    Table table = Make(directory, options);
     Acknowledged acknowledged;
     {
       std::jthread closer([&] {
@@ -150,6 +150,32 @@ TEST(TableGroupCommitTest, CloseWhileOthersWrite) {
       num_acknowledged += numbers.size();
     }
     EXPECT_EQ(*again.Count(), num_acknowledged * kBatchRows) << "nothing failed but the puts after";
+  }
+}
+
+TEST(TableGroupCommitTest, CloseWhileOthersWrite) { CloseWhileOthersWrite({}); }
+
+TEST(TableGroupCommitTest, CloseWhileOthersWaitForAFlush) {
+  CloseWhileOthersWrite({.max_memtable_rows = 2 * kBatchRows, .merge_fan_in = 4});
+}
+
+TEST(TableGroupCommitTest, FlushHasFlushedWhatWasPutBeforeIt) {
+  Table table = Make(std::make_shared<FaultyDirectory>(), {.merge_fan_in = 0});
+  std::vector<std::jthread> writers;
+  for (std::size_t writer = 0; writer < kNumWriters; ++writer) {
+    writers.emplace_back([&, writer] {
+      for (std::int64_t number = 1; number <= 30; ++number) {
+        const auto put = table.Put(*BatchOfWriter(writer, number));
+        ASSERT_TRUE(put.ok()) << put.status().ToString();
+        ASSERT_TRUE(table.Flush().ok());
+        std::uint64_t num_flushed = 0;
+        const TableStats stats = table.stats().value();
+        for (const GenerationStats& generation : stats.generations) {
+          num_flushed += generation.num_rows + generation.num_dead;
+        }
+        ASSERT_GT(num_flushed, put->first_row_id) << "rows have their ids in the order of flushes";
+      }
+    });
   }
 }
 

@@ -363,6 +363,42 @@ TEST_F(TableFlushTest, AFilterIsEvaluatedOnceForAGenerationAndStillSeesDeaths) {
   EXPECT_EQ(table_->Count(&filter).value(), 2U);
 }
 
+TEST_F(TableFlushTest, DeathsAloneAreFlushedToo) {
+  Make();
+  Put(R"([["a", 1, [1, 0]], ["b", 2, [0, 1]]])");
+  ASSERT_EQ(table_->Flush().ToString(), "ok");
+  EXPECT_EQ(table_->Delete(*Words(R"(["a"])")).value(), 1U);
+  const std::vector<std::string> log = Files("wal-");
+  ASSERT_EQ(table_->Flush().ToString(), "ok");
+  EXPECT_NE(Files("wal-"), log);
+  EXPECT_EQ(Files("wal-").size(), 1U);
+  Recover();
+  EXPECT_EQ(table_->recovery().num_batches, 0U);
+  EXPECT_EQ(Content(), "1 b 2");
+  Put(R"([["a", 3, [1, 0]]])");
+  Recover();
+  EXPECT_EQ(Content(), "1 b 2; 2 a 3");
+}
+
+TEST_F(TableFlushTest, AModelThatAGenerationNamesIsNeverGone) {
+  const auto train = [&](std::uint64_t seed) {
+    return table_->Train({.num_partitions = 4, .num_sub_vectors = 2, .num_bits = 4, .seed = seed});
+  };
+  Make();
+  ASSERT_TRUE(table_->Put(*Grid(0, 200)).ok());
+  ASSERT_EQ(train(1).ToString(), "ok");
+  ASSERT_EQ(table_->Flush().ToString(), "ok");
+  ASSERT_EQ(train(2).ToString(), "ok");
+  ASSERT_EQ(Files("model-").size(), 2U);
+  for (std::uint64_t later = 0; later < 8; ++later) {
+    directory_->CrashAt(directory_->num_operations() + later);
+    static_cast<void>(train(1));  // The first one again.
+    Recover();
+    EXPECT_EQ(table_->Count().value(), 200U);
+    ASSERT_EQ(train(2).ToString(), "ok");
+  }
+}
+
 TEST_F(TableFlushTest, CloseFlushesIfItIsToldTo) {
   TableOptions options = Options();
   options.flush_on_close = true;
