@@ -208,7 +208,7 @@ std::tuple<Numbers, double, std::vector<GenerationNumbers>> Stats(const OpenTabl
            {"num_flushes", stats.num_flushes},
            {"num_failed_merges", stats.num_failed_merges}},
           stats.waited_seconds,
-          std::move(generations)};
+          generations};
 }
 
 Numbers Verify(const OpenTable& self) {

@@ -82,6 +82,7 @@ arrow::Status MoveIndices(const std::vector<std::int32_t>& places, ArrayData* da
     if (!IsValid(*data, i)) {
       continue;  // Anything may be there.
     }
+    // A negative one is too large. NOLINTNEXTLINE(bugprone-signed-char-misuse)
     const auto index = static_cast<std::uint64_t>(indices[i]);
     if (index >= places.size()) {
       return arrow::Status::Invalid("a dictionary has ", places.size(), " values, but index ",

@@ -75,7 +75,7 @@ Status SegmentWriter::Write(std::span<const std::byte> bytes) {
 }
 
 Status SegmentWriter::Flush() {
-  const Status written = state_->held.empty() ? Status::Ok() : Write(state_->held);
+  Status written = state_->held.empty() ? Status::Ok() : Write(state_->held);
   state_->held.clear();
   return written;
 }

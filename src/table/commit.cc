@@ -96,10 +96,9 @@ Status Table::Impl::CommitPuts(std::span<Write* const> group) {
     return Status::Ok();
   }
   Appended appended(*before, writes.size());
-  const Status status =
-      LogWhile(records, {[&] { return Index(memtable, writes); },
-                         [&] { return AddKeys(*before, writes, &appended); },
-                         [&] { return AddRows(writes, &appended.memtable->rows); }});
+  Status status = LogWhile(records, {[&] { return Index(memtable, writes); },
+                                     [&] { return AddKeys(*before, writes, &appended); },
+                                     [&] { return AddRows(writes, &appended.memtable->rows); }});
   if (status.ok()) {
     CountLogged(appended.version.get());
     PublishAppended(std::move(appended));

@@ -86,6 +86,10 @@ std::uint64_t BytesOf(const std::optional<FileSum>& file) {
   return file.has_value() ? file->num_bytes : 0;
 }
 
+Status AboutFile(const storage::Directory& directory, const FileSum& file, const Status& status) {
+  return {status.code(), fmt::format("{}: {}", directory.PathOf(file.name), status.message())};
+}
+
 Status Misfit(const storage::Directory& directory, const ManifestGeneration& generation,
               const std::string& what) {
   return Status::Corruption(fmt::format("generation {}: {}; restore {} from a copy",
@@ -128,8 +132,7 @@ Status OpenIndex(const storage::Directory& directory, const FileSum& sum,
   }
   auto index = IvfPqMemIndex::Open((*file)->bytes(), *file, model);
   if (!index.ok()) {
-    return Status(index.status().code(),
-                  fmt::format("{}: {}", directory.PathOf(sum.name), index.status().message()));
+    return AboutFile(directory, sum, index.status());
   }
   if (index->size() != source->rows.size()) {
     return Status::Corruption(
@@ -148,8 +151,7 @@ Status OpenKeys(const storage::Directory& directory, const FileSum& sum, bool ve
   }
   auto keys = segment::KeyFile::Open(*std::move(file), verify, source->rows.size());
   if (!keys.ok()) {
-    return Status(keys.status().code(),
-                  fmt::format("{}: {}", directory.PathOf(sum.name), keys.status().message()));
+    return AboutFile(directory, sum, keys.status());
   }
   source->key_file = std::make_shared<const segment::KeyFile>(*std::move(keys));
   return Status::Ok();
@@ -163,8 +165,7 @@ Status OpenMask(const storage::Directory& directory, const FileSum& sum, bool ve
   }
   const auto words = segment::ReadMask(**file, source->rows.size());
   if (!words.ok()) {
-    return Status(words.status().code(),
-                  fmt::format("{}: {}", directory.PathOf(sum.name), words.status().message()));
+    return AboutFile(directory, sum, words.status());
   }
   source->Kill(RowSet::OfWords(*words).ToVector());
   return Status::Ok();

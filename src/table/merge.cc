@@ -145,6 +145,7 @@ class Merging {
  private:
   [[nodiscard]] Result<IvfPqMemIndex> CopyCodes(const MemIndexOptions& options) const {
     std::vector<index::IndexPart> parts;
+    parts.reserve(sources_.size());
     for (const auto& source : sources_) {
       parts.push_back({.index = source->index.get(),
                        .dead = source->dead == nullptr ? Bitmap() : source->dead->bitmap(),

@@ -140,8 +140,8 @@ Status Table::Impl::Refresh() {
 }
 
 Result<std::unique_ptr<Table::Impl>> Table::Impl::OpenLocked(
-    std::shared_ptr<storage::Directory> directory, std::unique_ptr<storage::DirectoryLock> lock,
-    const TableOptions& options) {
+    const std::shared_ptr<storage::Directory>& directory,
+    std::unique_ptr<storage::DirectoryLock> lock, const TableOptions& options) {
   const auto initialized = arrow::compute::Initialize();
   if (!initialized.ok()) {
     return Status::Unsupported(initialized.message());

@@ -94,15 +94,15 @@ Status Rows::Append(std::shared_ptr<arrow::RecordBatch> batch, int vector_column
     }
     Batches together;
     std::int64_t num_rows = batch->num_rows();
-    for (auto before = batches_.rbegin(); before != batches_.rend(); ++before) {
-      const std::int64_t rows_before = (*before)->batch->num_rows();
-      if (num_rows >= kFullBatch || rows_before > 2 * batch->num_rows() ||
-          (*before)->num_bytes + *num_bytes > kFullBytes) {
+    for (std::size_t i = batches_.size(); i > 0; --i) {
+      const RowBatch& before = *batches_[i - 1];
+      if (num_rows >= kFullBatch || before.batch->num_rows() > 2 * batch->num_rows() ||
+          before.num_bytes + *num_bytes > kFullBytes) {
         break;
       }
-      num_rows += rows_before;
-      *num_bytes += (*before)->num_bytes;
-      together.push_back((*before)->batch);
+      num_rows += before.batch->num_rows();
+      *num_bytes += before.num_bytes;
+      together.push_back(before.batch);
     }
     if (together.size() + 1 < kJoined) {
       break;

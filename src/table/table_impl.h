@@ -112,9 +112,9 @@ class Table::Impl {
  private:
   static Status CheckOptions(const TableOptions& options, Metric metric, std::size_t dim);
   /// With the lock, or without one to read only.
-  static Result<std::unique_ptr<Impl>> OpenLocked(std::shared_ptr<storage::Directory> directory,
-                                                  std::unique_ptr<storage::DirectoryLock> lock,
-                                                  const TableOptions& options);
+  static Result<std::unique_ptr<Impl>> OpenLocked(
+      const std::shared_ptr<storage::Directory>& directory,
+      std::unique_ptr<storage::DirectoryLock> lock, const TableOptions& options);
   static Result<Table> ToTable(Result<std::unique_ptr<Impl>> impl);
 
   static Status Closed();
@@ -157,7 +157,7 @@ class Table::Impl {
   Status VerifyFilesOnce(const table::Version& version, VerifyReport* report) const;
   Status VerifyFiles(const table::Version& version, VerifyReport* report) const;
   Status VerifyKeys(const table::Version& version, VerifyReport* report) const;
-  Status VerifySource(const std::shared_ptr<const table::Source>& source,
+  Status VerifySource(const std::shared_ptr<const table::Source>& of_version,
                       VerifyReport* report) const;
 
   // commit.cc: the leader's.
