@@ -96,6 +96,7 @@ TEST_F(TableFullDiskTest, PutsGoOnUntilMemoryIsFullAndThenSaySo) {
 TEST_F(TableFullDiskTest, PutsGoOnWhenThereIsSpaceAgain) {
   disk_->SetSpace(1);  // For the rows, not for the keys.
   while (puts_.Put().ok()) {
+    ASSERT_LE(puts_.model().rows().size(), 2 * kLimit);
   }
   disk_->SetSpace(FullDirectory::kAny);
   for (int i = 0; i < 20; ++i) {
