@@ -16,6 +16,7 @@
 //      of what is durable. Only bytes that are written again are.
 #pragma once
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -91,5 +92,11 @@ class Directory {
   /// For messages.
   [[nodiscard]] virtual std::string PathOf(const std::string& name) const = 0;
 };
+
+/// Removes a file that an attempt which was interrupted may have left.
+inline Status RemoveIfThere(Directory* directory, const std::string& name) {
+  Status removed = directory->Remove(name);
+  return removed.os_error() == ENOENT ? Status::Ok() : removed;
+}
 
 }  // namespace forebay::storage

@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -40,23 +39,12 @@ class PosixAppendFile final : public AppendFile {
 
 class PosixMapping final : public Mapping {
  public:
-  /// Of an empty file there is nothing to map: nullptr and 0.
-  PosixMapping(void* begin, std::size_t size) : begin_(begin), size_(size) {}
-  PosixMapping(const PosixMapping&) = delete;
-  PosixMapping& operator=(const PosixMapping&) = delete;
-  ~PosixMapping() override {
-    if (size_ != 0) {
-      ::munmap(begin_, size_);
-    }
-  }
+  explicit PosixMapping(MappedBytes mapped) : mapped_(std::move(mapped)) {}
 
-  [[nodiscard]] std::span<const std::byte> bytes() const override {
-    return {static_cast<const std::byte*>(begin_), size_};
-  }
+  [[nodiscard]] std::span<const std::byte> bytes() const override { return mapped_.bytes; }
 
  private:
-  void* const begin_;
-  const std::size_t size_;
+  const MappedBytes mapped_;
 };
 
 /// flock: it also keeps two openings of one process apart, and ends with the process.
@@ -149,15 +137,11 @@ Result<std::shared_ptr<const Mapping>> PosixDirectory::Map(const std::string& na
     return SystemError("map, as no file of bytes,", path_ / name,
                        S_ISDIR(info.st_mode) ? EISDIR : EINVAL);
   }
-  const auto size = static_cast<std::size_t>(info.st_size);
-  if (size == 0) {
-    return std::make_shared<const PosixMapping>(nullptr, 0);
+  auto mapped = MapBytes(file, static_cast<std::size_t>(info.st_size), path_ / name);
+  if (!mapped.ok()) {
+    return mapped.status();
   }
-  void* const begin = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.get(), 0);
-  if (begin == MAP_FAILED) {
-    return SystemError("map", path_ / name, errno);
-  }
-  return std::make_shared<const PosixMapping>(begin, size);
+  return std::make_shared<const PosixMapping>(*std::move(mapped));
 }
 
 Result<std::unique_ptr<AppendFile>> PosixDirectory::Create(const std::string& name) {

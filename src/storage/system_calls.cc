@@ -83,16 +83,7 @@ Result<std::vector<std::byte>> ReadAll(const Descriptor& file, const fs::path& p
   }
 }
 
-Result<MappedBytes> MapAll(const Descriptor& file, const fs::path& path) {
-  struct stat info = {};
-  if (!file.is_open() || ::fstat(file.get(), &info) != 0) {
-    return SystemError("open", path, errno);
-  }
-  if (!S_ISREG(info.st_mode)) {
-    return Status::IoError("cannot map " + path.string() +
-                           ": it is no regular file; give the path of a file");
-  }
-  const auto size = static_cast<std::size_t>(info.st_size);
+Result<MappedBytes> MapBytes(const Descriptor& file, std::size_t size, const fs::path& path) {
   if (size == 0) {  // There is nothing to map.
     return MappedBytes();
   }
@@ -102,6 +93,18 @@ Result<MappedBytes> MapAll(const Descriptor& file, const fs::path& path) {
   }
   std::shared_ptr<const void> owner(begin, [begin, size](const void*) { ::munmap(begin, size); });
   return MappedBytes{std::move(owner), {static_cast<const std::byte*>(begin), size}};
+}
+
+Result<MappedBytes> MapAll(const Descriptor& file, const fs::path& path) {
+  struct stat info = {};
+  if (!file.is_open() || ::fstat(file.get(), &info) != 0) {
+    return SystemError("open", path, errno);
+  }
+  if (!S_ISREG(info.st_mode)) {
+    return Status::IoError("cannot map " + path.string() +
+                           ": it is no regular file; give the path of a file");
+  }
+  return MapBytes(file, static_cast<std::size_t>(info.st_size), path);
 }
 
 Result<std::uint64_t> RandomNumber() {

@@ -78,6 +78,10 @@ struct MappedBytes {
   std::span<const std::byte> bytes;
 };
 
+/// All `size` bytes of an opened regular file. `path` is for messages.
+Result<MappedBytes> MapBytes(const Descriptor& file, std::size_t size,
+                             const std::filesystem::path& path);
+
 /// The whole of an opened regular file; errno counts where it is not open. `path` is for messages.
 Result<MappedBytes> MapAll(const Descriptor& file, const std::filesystem::path& path);
 

@@ -79,8 +79,8 @@ Status Table::Impl::CommitPuts(std::span<Write* const> group) {
   std::uint64_t sequence_number = before->sequence_number;
   for (Write* const write : group) {
     const auto payload = BytesOf(*write->payload);
-    write->needs_room = num_rows + write->report.num_rows > options_.max_memtable_rows ||
-                        num_bytes + payload.size() > options_.max_memtable_bytes;
+    write->needs_room =
+        !FitsMemTable(num_rows + write->report.num_rows, num_bytes + payload.size());
     if (write->needs_room) {
       continue;
     }
@@ -187,13 +187,7 @@ void Table::Impl::CountLogged(Version* version) const {
 
 void Table::Impl::SyncNow() {
   Write write;
-  write.alone = [this] {
-    if (refuses_ || log_->durable_size() == log_->size()) {
-      return Status::Ok();
-    }
-    const Status synced = SyncLog();
-    return synced.ok() ? synced : Poison(synced);
-  };
+  write.alone = [this] { return refuses_ ? Status::Ok() : SyncAll(); };
   // Whoever writes next, or closes the table, is told of a failure.
   static_cast<void>(NoThrow([&] { return Commit(&write); }));
 }

@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <string>
 #include <utility>
@@ -68,21 +67,21 @@ Status Table::Impl::Flush() {
   });
 }
 
-bool Table::Impl::HasRoom(std::uint64_t num_rows, std::uint64_t num_bytes) const {
-  const Source& memtable = version_->memtable();
-  return memtable.rows.size() + num_rows <= options_.max_memtable_rows &&
-         memtable.num_bytes() + num_bytes <= options_.max_memtable_bytes;
+bool Table::Impl::FitsMemTable(std::uint64_t num_rows, std::uint64_t num_bytes) const {
+  return num_rows <= options_.max_memtable_rows && num_bytes <= options_.max_memtable_bytes;
 }
 
 Status Table::Impl::MakeRoom(std::size_t num_rows, std::size_t num_bytes) {
   bool must_wait = false;
   Write write;
   write.alone = [&]() -> Status {
-    if (Status writable = CheckWritable(); !writable.ok() || HasRoom(num_rows, num_bytes)) {
+    const Source& memtable = version_->memtable();
+    if (Status writable = CheckWritable();
+        !writable.ok() ||
+        FitsMemTable(memtable.rows.size() + num_rows, memtable.num_bytes() + num_bytes)) {
       return writable;
     }
-    if (version_->memtable().rows.size() == 0 || num_rows > options_.max_memtable_rows ||
-        num_bytes > options_.max_memtable_bytes) {
+    if (memtable.rows.size() == 0 || !FitsMemTable(num_rows, num_bytes)) {
       return Status::CapacityExceeded(fmt::format(
           "a MemTable may hold {} rows in {} bytes; this batch has {} in {}; put it in smaller "
           "ones, or open the table with larger limits",
@@ -113,8 +112,7 @@ Status Table::Impl::MakeRoom(std::size_t num_rows, std::size_t num_bytes) {
 Result<std::unique_ptr<wal::WalWriter>> Table::Impl::BeginLog(std::uint64_t first_sequence_number,
                                                               table::Manifest* next) const {
   const std::string name = table::LogName(next->number, next->writer_epoch);
-  // Of an attempt that was interrupted.
-  if (Status removed = directory_->Remove(name); !removed.ok() && removed.os_error() != ENOENT) {
+  if (Status removed = storage::RemoveIfThere(directory_.get(), name); !removed.ok()) {
     return removed;
   }
   auto log = wal::WalWriter::Create(directory_.get(), name,
@@ -370,7 +368,7 @@ Status Table::Impl::WriteMasks(Version* version, table::Manifest* next) {
       continue;
     }
     const std::string name = table::MaskName(generation.number, manifest_.number + 1);
-    if (Status removed = directory_->Remove(name); !removed.ok() && removed.os_error() != ENOENT) {
+    if (Status removed = storage::RemoveIfThere(directory_.get(), name); !removed.ok()) {
       return removed;
     }
     auto mask = segment::WriteMask(directory_.get(), name, source.dead->Words(source.rows.size()),

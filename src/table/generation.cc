@@ -4,7 +4,6 @@
 #include <arrow/type.h>
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <span>
 #include <string>
 
@@ -35,12 +34,6 @@ segment::KeyKind KindOf(const TableSchema& schema) {
   return text ? segment::KeyKind::kString : segment::KeyKind::kInteger64;
 }
 
-/// Of an attempt that failed.
-Status RemoveIfThere(storage::Directory* directory, const std::string& name) {
-  Status removed = directory->Remove(name);
-  return removed.os_error() == ENOENT ? Status::Ok() : removed;
-}
-
 Result<FileSum> WriteIndex(storage::Directory* directory, const std::string& name,
                            const IvfPqMemIndex& index) {
   auto file = segment::SegmentWriter::Create(directory, name);
@@ -66,7 +59,7 @@ class Writer {
   template <typename Write>
   FileSum Part(GenerationPart part, const Write& write) {
     const std::string name = GenerationName(number_, part);
-    status_ = status_.ok() ? RemoveIfThere(directory_, name) : status_;
+    status_ = status_.ok() ? storage::RemoveIfThere(directory_, name) : status_;
     if (!status_.ok()) {
       return {};
     }

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <string>
 
 #include "table/file_names.h"
@@ -11,7 +10,7 @@ namespace forebay::table {
 
 Status WriteModel(storage::Directory* directory, const IvfPqModel& model) {
   const std::string name = ModelName(model.fingerprint());
-  if (Status removed = directory->Remove(name); !removed.ok() && removed.os_error() != ENOENT) {
+  if (Status removed = storage::RemoveIfThere(directory, name); !removed.ok()) {
     return removed;
   }
   auto file = directory->Create(name);

@@ -217,7 +217,8 @@ class Table::Impl {
   // flush.cc
   /// Freezes the MemTable if it has no room for so much more, or waits until it has been flushed.
   Status MakeRoom(std::size_t num_rows, std::size_t num_bytes);
-  [[nodiscard]] bool HasRoom(std::uint64_t num_rows, std::uint64_t num_bytes) const;
+  /// Whether a MemTable may hold so much.
+  [[nodiscard]] bool FitsMemTable(std::uint64_t num_rows, std::uint64_t num_bytes) const;
   /// A new MemTable and a new log; the old MemTable is flushed from now on. The leader's.
   Status Freeze();
   /// With a MemTable without rows: all deaths go into masks, and the logs before go. The leader's.

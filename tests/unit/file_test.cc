@@ -20,6 +20,7 @@
 #include "support/index_bytes.h"
 #include "support/results.h"
 #include "support/small_index.h"
+#include "support/temporary_folder.h"
 
 namespace forebay {
 namespace {
@@ -45,13 +46,6 @@ std::vector<std::byte> Bytes(std::size_t size, unsigned seed = 1) {
 
 class FileTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "forebay-file-test-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    directory_ = name;
-  }
-  void TearDown() override { fs::remove_all(directory_); }
-
   [[nodiscard]] std::vector<std::string> Names() const {
     std::vector<std::string> names;
     for (const auto& entry : fs::directory_iterator(directory_)) {
@@ -61,7 +55,8 @@ class FileTest : public ::testing::Test {
     return names;
   }
 
-  fs::path directory_;
+  const testing::TemporaryFolder folder_;
+  const fs::path directory_ = folder_.path();
 };
 
 TEST_F(FileTest, ReadsBackWhatWasWritten) {

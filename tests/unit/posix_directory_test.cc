@@ -17,6 +17,8 @@
 #include <utility>
 #include <vector>
 
+#include "support/temporary_folder.h"
+
 namespace forebay {
 namespace {
 
@@ -35,14 +37,10 @@ std::string Text(const Result<std::vector<std::byte>>& bytes) {
 class PosixDirectoryTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "forebay-directory-test-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    path_ = name;
     auto opened = PosixDirectory::Make(path_ / "table/");
     ASSERT_TRUE(opened.ok()) << opened.status().ToString();
     directory_ = std::move(*opened);
   }
-  void TearDown() override { fs::remove_all(path_); }
 
   void Write(const std::string& name, std::string_view text) {
     auto file = directory_->Create(name);
@@ -51,7 +49,8 @@ class PosixDirectoryTest : public ::testing::Test {
     ASSERT_TRUE((*file)->Sync().ok());
   }
 
-  fs::path path_;
+  const testing::TemporaryFolder folder_;
+  const fs::path path_ = folder_.path();
   std::unique_ptr<PosixDirectory> directory_;
 };
 

@@ -17,6 +17,7 @@
 #include "support/faulty_directory.h"
 #include "support/results.h"
 #include "support/segment_files.h"
+#include "support/temporary_folder.h"
 
 namespace forebay {
 namespace {
@@ -27,6 +28,7 @@ using segment::OpenSegmentFile;
 using segment::SegmentWriter;
 using testing::FailsWith;
 using testing::Succeeds;
+using testing::TemporaryFolder;
 using testing::Value;
 
 std::span<const std::byte> Bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
@@ -123,15 +125,10 @@ TEST(SegmentFileTest, OtherBytesAreTold) {
 
 class PosixMappingTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "forebay-mapping-test-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    path_ = name;
-    directory_ = Value(storage::PosixDirectory::Open(path_));
-  }
-  void TearDown() override { fs::remove_all(path_); }
+  void SetUp() override { directory_ = Value(storage::PosixDirectory::Open(path_)); }
 
-  fs::path path_;
+  const TemporaryFolder folder_;
+  const fs::path path_ = folder_.path();
   std::unique_ptr<storage::PosixDirectory> directory_;
 };
 

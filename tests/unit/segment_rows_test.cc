@@ -33,6 +33,7 @@
 #include "support/faulty_directory.h"
 #include "support/results.h"
 #include "support/segment_files.h"
+#include "support/temporary_folder.h"
 
 namespace forebay {
 namespace {
@@ -47,6 +48,7 @@ using testing::FileBytes;
 using testing::IsInvalid;
 using testing::Mapped;
 using testing::Succeeds;
+using testing::TemporaryFolder;
 using testing::Value;
 
 struct Column {
@@ -213,12 +215,11 @@ TEST_P(SegmentRowsTest, AreUsedWhereTheyAreMapped) {
 }
 
 TEST(SegmentRowsFileTest, VectorsAreUsedWhereTheyAreMapped) {
-  std::string path = (std::filesystem::temp_directory_path() / "forebay-rows-test-XXXXXX").string();
-  ASSERT_NE(::mkdtemp(path.data()), nullptr);
+  const TemporaryFolder folder;
   const ArrayPtr vectors = Vectors(5000, 3);
   std::vector<BatchPtr> read;
   {
-    const auto directory = Value(storage::PosixDirectory::Open(path));
+    const auto directory = Value(storage::PosixDirectory::Open(folder.path()));
     const FileSum sum = Value(Write(directory.get(), {vectors}));
     const auto mapping = Value(OpenSegmentFile(*directory, sum, /*verify=*/true));
     read = Value(ReadRows(mapping, *SchemaOf(vectors->type()), /*validate_in_full=*/true));
@@ -227,7 +228,6 @@ TEST(SegmentRowsFileTest, VectorsAreUsedWhereTheyAreMapped) {
       EXPECT_EQ(batch->column_data(0)->child_data[0]->buffers[1]->address() % 64, 0U);
     }
   }
-  std::filesystem::remove_all(path);
   ExpectSame(read, {vectors});  // The batches keep the mapping.
 }
 
