@@ -75,11 +75,12 @@ Status Table::Impl::MakeRoom(std::size_t num_rows, std::size_t num_bytes) {
   bool must_wait = false;
   Write write;
   write.alone = [&]() -> Status {
+    if (Status writable = CheckWritable(); !writable.ok()) {
+      return writable;  // After Close there is no version.
+    }
     const Source& memtable = version_->memtable();
-    if (Status writable = CheckWritable();
-        !writable.ok() ||
-        FitsMemTable(memtable.rows.size() + num_rows, memtable.num_bytes() + num_bytes)) {
-      return writable;
+    if (FitsMemTable(memtable.rows.size() + num_rows, memtable.num_bytes() + num_bytes)) {
+      return Status::Ok();
     }
     if (memtable.rows.size() == 0 || !FitsMemTable(num_rows, num_bytes)) {
       return Status::CapacityExceeded(fmt::format(
