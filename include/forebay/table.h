@@ -69,7 +69,7 @@ struct TableOptions {
   std::chrono::milliseconds sync_interval{100};  ///< With kInterval; at least 1.
   /// A batch that would take the MemTable beyond either waits until it has been flushed; one that
   /// has more by itself is refused with kCapacityExceeded.
-  std::size_t max_memtable_rows = 4'000'000;
+  std::size_t max_memtable_rows = 4'000'000;  ///< At most 2^31 - 1.
   std::size_t max_memtable_bytes = std::size_t{4} << 30U;
   /// Close flushes the MemTable, so that the next opening has little to replay.
   bool flush_on_close = false;

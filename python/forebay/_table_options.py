@@ -39,7 +39,7 @@ def table_options(
         read_only=flag("read_only", read_only),
         sync=choice("sync", sync, ("always", "interval", "none")),
         sync_interval_ms=math.floor(interval * 1000),
-        max_memtable_rows=count("max_memtable_rows", max_memtable_rows, 1, 2**32 - 1),
+        max_memtable_rows=count("max_memtable_rows", max_memtable_rows, 1, 2**31 - 1),
         max_memtable_bytes=count("max_memtable_bytes", max_memtable_bytes, 1, 2**63 - 1),
         flush_on_close=flag("flush_on_close", flush_on_close),
         merge_fan_in=count("merge_fan_in", merge_fan_in, 0),

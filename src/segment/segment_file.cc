@@ -110,13 +110,18 @@ Result<std::shared_ptr<const storage::Mapping>> OpenSegmentFile(const storage::D
                                           directory.PathOf(expected.name), expected.num_bytes,
                                           bytes.size()));
   }
-  const std::uint64_t checksum = verify ? Checksum(bytes) : expected.checksum;
-  if (checksum != expected.checksum) {
-    return Status::Corruption(
-        fmt::format("{} was altered: expected the checksum {:016x}, got {:016x}",
-                    directory.PathOf(expected.name), expected.checksum, checksum));
-  }
-  return mapping;
+  Status intact = verify ? VerifySegmentFile(directory, expected, bytes) : Status::Ok();
+  return intact.ok() ? std::move(mapping) : intact;
+}
+
+Status VerifySegmentFile(const storage::Directory& directory, const FileSum& expected,
+                         std::span<const std::byte> bytes) {
+  const std::uint64_t checksum = Checksum(bytes);
+  return checksum == expected.checksum
+             ? Status::Ok()
+             : Status::Corruption(
+                   fmt::format("{} was altered: expected the checksum {:016x}, got {:016x}",
+                               directory.PathOf(expected.name), expected.checksum, checksum));
 }
 
 }  // namespace forebay::segment

@@ -68,4 +68,8 @@ Result<std::shared_ptr<const storage::Mapping>> OpenSegmentFile(const storage::D
                                                                 const FileSum& expected,
                                                                 bool verify);
 
+/// kCorruption when the bytes of a file that was opened without `verify` have another checksum.
+Status VerifySegmentFile(const storage::Directory& directory, const FileSum& expected,
+                         std::span<const std::byte> bytes);
+
 }  // namespace forebay::segment

@@ -22,7 +22,10 @@ struct Identity {
 class SomeQueries {
  public:
   SomeQueries(Metric metric, VectorView queries, std::size_t k)
-      : metric_(metric), dim_(queries.dim), prepared_(queries.num_rows * queries.dim) {
+      : metric_(metric),
+        dim_(queries.dim),
+        prepared_(queries.num_rows * queries.dim),
+        room_(kRowsTogether * queries.dim) {
     nearest_.resize(queries.num_rows);
     for (std::size_t i = 0; i < queries.num_rows; ++i) {
       model::Prepare(metric, queries.row(i), dim_, prepared_.data() + i * dim_);
@@ -32,9 +35,9 @@ class SomeQueries {
 
   void Look(const RowBatch& batch, const RowSet& live) {
     for (std::uint32_t begin = batch.first_ordinal; begin < batch.end(); begin += kRowsTogether) {
-      const std::uint32_t end = std::min(batch.end(), begin + kRowsTogether);
+      Gather(batch, begin, std::min(batch.end(), begin + kRowsTogether), live);
       for (std::size_t i = 0; i < nearest_.size(); ++i) {
-        Look(i, batch, begin, end, live);
+        Look(i);
       }
     }
   }
@@ -48,14 +51,25 @@ class SomeQueries {
   }
 
  private:
-  void Look(std::size_t i, const RowBatch& batch, std::uint32_t begin, std::uint32_t end,
-            const RowSet& live) {
+  struct Row {
+    std::uint32_t ordinal;
+    const float* vector;
+  };
+
+  void Gather(const RowBatch& batch, std::uint32_t begin, std::uint32_t end, const RowSet& live) {
+    rows_.clear();
     for (std::uint32_t row = begin; row < end; ++row) {
       if (live.Contains(row)) {
-        const float* const raw = batch.vectors.view().row(row - batch.first_ordinal);
-        nearest_[i].Offer(model::ExactDistance(metric_, prepared_.data() + i * dim_, raw, dim_),
-                          row, &positions_);
+        rows_.push_back({row, batch.vectors.Row(row - batch.first_ordinal,
+                                                room_.data() + rows_.size() * dim_)});
       }
+    }
+  }
+  void Look(std::size_t i) {
+    const float* const query = prepared_.data() + i * dim_;
+    for (const Row& row : rows_) {
+      nearest_[i].Offer(model::ExactDistance(metric_, query, row.vector, dim_), row.ordinal,
+                        &positions_);
     }
   }
 
@@ -63,6 +77,8 @@ class SomeQueries {
   const std::size_t dim_;
   std::vector<float> prepared_;
   std::vector<index::TopK> nearest_;
+  std::vector<Row> rows_;    // Those that are looked at,
+  std::vector<float> room_;  // and where their vectors are converted to.
   Identity positions_;
 };
 

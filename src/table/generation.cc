@@ -90,17 +90,14 @@ Status Misfit(const storage::Directory& directory, const ManifestGeneration& gen
                                         directory.PathOf(generation.rows.name)));
 }
 
-Status OpenRows(const storage::Directory& directory, const ManifestGeneration& generation,
+Status OpenRows(const storage::Directory& directory, const GenerationFiles& files,
                 const TableSchema& schema, bool verify, Source* source) {
-  auto file = segment::OpenSegmentFile(directory, generation.rows, verify);
-  if (!file.ok()) {
-    return file.status();
-  }
+  const ManifestGeneration& generation = files.generation;
   const auto stored = StoredSchema(schema);
   if (!stored.ok()) {
     return stored.status();
   }
-  const auto batches = segment::ReadRows(*std::move(file), **stored, verify);
+  const auto batches = segment::ReadRows(files.rows, **stored, verify);
   if (!batches.ok()) {
     return Misfit(directory, generation, batches.status().message());
   }
@@ -117,13 +114,10 @@ Status OpenRows(const storage::Directory& directory, const ManifestGeneration& g
   return Status::Ok();
 }
 
-Status OpenIndex(const storage::Directory& directory, const FileSum& sum,
-                 const std::optional<IvfPqModel>& model, bool verify, Source* source) {
-  auto file = segment::OpenSegmentFile(directory, sum, verify);
-  if (!file.ok()) {
-    return file.status();
-  }
-  auto index = IvfPqMemIndex::Open((*file)->bytes(), *file, model);
+Status OpenIndex(const storage::Directory& directory, const GenerationFiles& files,
+                 const std::optional<IvfPqModel>& model, Source* source) {
+  const FileSum& sum = *files.generation.index;
+  auto index = IvfPqMemIndex::Open(files.index->bytes(), files.index, model);
   if (!index.ok()) {
     return AboutFile(directory, sum, index.status());
   }
@@ -136,29 +130,20 @@ Status OpenIndex(const storage::Directory& directory, const FileSum& sum,
   return Status::Ok();
 }
 
-Status OpenKeys(const storage::Directory& directory, const FileSum& sum, bool verify,
+Status OpenKeys(const storage::Directory& directory, const GenerationFiles& files, bool verify,
                 Source* source) {
-  auto file = segment::OpenSegmentFile(directory, sum, verify);
-  if (!file.ok()) {
-    return file.status();
-  }
-  auto keys = segment::KeyFile::Open(*std::move(file), verify, source->rows.size());
+  auto keys = segment::KeyFile::Open(files.keys, verify, source->rows.size());
   if (!keys.ok()) {
-    return AboutFile(directory, sum, keys.status());
+    return AboutFile(directory, *files.generation.keys, keys.status());
   }
   source->key_file = std::make_shared<const segment::KeyFile>(*std::move(keys));
   return Status::Ok();
 }
 
-Status OpenMask(const storage::Directory& directory, const FileSum& sum, bool verify,
-                Source* source) {
-  const auto file = segment::OpenSegmentFile(directory, sum, verify);
-  if (!file.ok()) {
-    return file.status();
-  }
-  const auto words = segment::ReadMask(**file, source->rows.size());
+Status OpenMask(const storage::Directory& directory, const GenerationFiles& files, Source* source) {
+  const auto words = segment::ReadMask(*files.mask, source->rows.size());
   if (!words.ok()) {
-    return AboutFile(directory, sum, words.status());
+    return AboutFile(directory, *files.generation.mask, words.status());
   }
   source->Kill(RowSet::OfWords(*words).ToVector());
   return Status::Ok();
@@ -201,41 +186,74 @@ void RemoveGeneration(storage::Directory* directory, std::uint64_t number) {
   }
 }
 
-Status CheckGenerationFiles(const storage::Directory& directory,
-                            const ManifestGeneration& generation) {
-  const std::vector<std::optional<FileSum>> files = {generation.rows, generation.index,
-                                                     generation.keys, generation.mask};
-  for (const std::optional<FileSum>& file : files) {
-    if (!file.has_value()) {
-      continue;
-    }
-    if (const auto opened = segment::OpenSegmentFile(directory, *file, true); !opened.ok()) {
-      return opened.status();
-    }
-  }
-  return Status::Ok();
+namespace {
+
+/// Calls body(what the manifest says, the mapped file, as a pointer) for each file that there is,
+/// until one fails.
+template <typename Files, typename Body>
+Status ForEachFile(Files& files, const Body& body) {
+  const ManifestGeneration& generation = files.generation;
+  Status status = body(generation.rows, &files.rows);
+  status = status.ok() && generation.index ? body(*generation.index, &files.index) : status;
+  status = status.ok() && generation.keys ? body(*generation.keys, &files.keys) : status;
+  return status.ok() && generation.mask ? body(*generation.mask, &files.mask) : status;
 }
 
-Result<Source> OpenGeneration(const storage::Directory& directory,
-                              const ManifestGeneration& generation, const TableSchema& schema,
-                              const std::optional<IvfPqModel>& model, bool verify) {
+}  // namespace
+
+Result<std::vector<GenerationFiles>> MapGenerations(
+    const storage::Directory& directory, std::span<const ManifestGeneration> generations) {
+  std::vector<GenerationFiles> all;
+  for (const ManifestGeneration& generation : generations) {
+    all.push_back({.generation = generation});
+    Status mapped = ForEachFile(all.back(), [&](const FileSum& sum, GenerationFiles::File* file) {
+      auto opened = segment::OpenSegmentFile(directory, sum, /*verify=*/false);
+      *file = opened.ok() ? *opened : nullptr;
+      return opened.status();
+    });
+    if (!mapped.ok()) {
+      return mapped;
+    }
+  }
+  return all;
+}
+
+Status VerifyGenerationFiles(const storage::Directory& directory, const GenerationFiles& files) {
+  return ForEachFile(files, [&](const FileSum& sum, const GenerationFiles::File* file) {
+    return segment::VerifySegmentFile(directory, sum, (*file)->bytes());
+  });
+}
+
+Result<Source> OpenGeneration(const storage::Directory& directory, const GenerationFiles& files,
+                              const TableSchema& schema, const std::optional<IvfPqModel>& model,
+                              bool verify) {
+  const ManifestGeneration& generation = files.generation;
   Source source = {.generation = {.number = generation.number,
                                   .row_bytes = generation.rows.num_bytes,
                                   .index_bytes = BytesOf(generation.index),
                                   .key_bytes = BytesOf(generation.keys),
                                   .mask_bytes = BytesOf(generation.mask),
                                   .model_fingerprint = generation.model_fingerprint}};
-  Status status = OpenRows(directory, generation, schema, verify, &source);
-  if (status.ok() && generation.index.has_value()) {
-    status = OpenIndex(directory, *generation.index, model, verify, &source);
+  Status status = verify ? VerifyGenerationFiles(directory, files) : Status::Ok();
+  status = status.ok() ? OpenRows(directory, files, schema, verify, &source) : status;
+  if (status.ok() && files.index != nullptr) {
+    status = OpenIndex(directory, files, model, &source);
   }
-  if (status.ok() && generation.keys.has_value()) {
-    status = OpenKeys(directory, *generation.keys, verify, &source);
+  if (status.ok() && files.keys != nullptr) {
+    status = OpenKeys(directory, files, verify, &source);
   }
-  if (status.ok() && generation.mask.has_value()) {
-    status = OpenMask(directory, *generation.mask, verify, &source);
+  if (status.ok() && files.mask != nullptr) {
+    status = OpenMask(directory, files, &source);
   }
   return status.ok() ? Result<Source>(std::move(source)) : status;
+}
+
+Result<Source> OpenGeneration(const storage::Directory& directory,
+                              const ManifestGeneration& generation, const TableSchema& schema,
+                              const std::optional<IvfPqModel>& model, bool verify) {
+  const auto files = MapGenerations(directory, {&generation, 1});
+  return files.ok() ? OpenGeneration(directory, files->front(), schema, model, verify)
+                    : files.status();
 }
 
 }  // namespace forebay::table

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -39,12 +40,31 @@ void RemoveGeneration(storage::Directory* directory, std::uint64_t number);
 Result<ManifestGeneration> WriteGeneration(storage::Directory* directory, const TableSchema& schema,
                                            GenerationContent content);
 
-/// Reads its files and compares their checksums, as OpenGeneration.
-Status CheckGenerationFiles(const storage::Directory& directory,
-                            const ManifestGeneration& generation);
+/// The files of a generation, mapped: they can be read even when they have been removed.
+struct GenerationFiles {
+  using File = std::shared_ptr<const storage::Mapping>;
 
-/// Maps its files. `model` is that of its index. kCorruption when one is damaged, kIoError with
-/// ENOENT when one is not there.
+  ManifestGeneration generation;
+  File rows = nullptr;
+  File index = nullptr;  ///< And so on: nullptr where the generation has none.
+  File keys = nullptr;
+  File mask = nullptr;
+};
+
+/// kCorruption when a file has another size, kIoError with ENOENT when one is not there.
+Result<std::vector<GenerationFiles>> MapGenerations(
+    const storage::Directory& directory, std::span<const ManifestGeneration> generations);
+
+/// kCorruption when a file's checksum is another one. Reads all of them.
+Status VerifyGenerationFiles(const storage::Directory& directory, const GenerationFiles& files);
+
+/// Of files that are as they were written, if `verify` does not say so. `model` is that of its
+/// index. kCorruption when one is damaged.
+Result<Source> OpenGeneration(const storage::Directory& directory, const GenerationFiles& files,
+                              const TableSchema& schema, const std::optional<IvfPqModel>& model,
+                              bool verify);
+
+/// MapGenerations and OpenGeneration of one.
 Result<Source> OpenGeneration(const storage::Directory& directory,
                               const ManifestGeneration& generation, const TableSchema& schema,
                               const std::optional<IvfPqModel>& model, bool verify);

@@ -163,12 +163,16 @@ class Merging {
     }
     for (std::size_t i = 0; i < sources_.size(); ++i) {
       for (const auto& batch : sources_[i]->rows.batches()) {
+        const auto vectors = batch->vectors.All();
+        if (!vectors.ok()) {
+          return vectors.status();
+        }
         std::vector<VectorBatch> live;
         for (const table::RowRun& run :
              table::RunsWhere(batch->batch->num_rows(), [&](std::int64_t row) {
                return !sources_[i]->IsDead(batch->first_ordinal + static_cast<std::uint32_t>(row));
              })) {
-          const VectorView all = batch->vectors.view();
+          const VectorView all = (*vectors)->view();
           const auto first = static_cast<std::size_t>(run.first);
           live.push_back({.vectors = {all.row(first), static_cast<std::size_t>(run.count), all.dim},
                           .first_row_position = new_ordinals_[i][batch->first_ordinal + first]});

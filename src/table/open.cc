@@ -17,8 +17,8 @@
 namespace forebay {
 namespace {
 
-/// Ordinals have 32 bits.
-constexpr std::size_t kMaxRows = std::numeric_limits<std::uint32_t>::max() - 1;
+/// Ordinals have 32 bits, and a frozen MemTable is replayed into one with the next.
+constexpr std::size_t kMaxRows = std::numeric_limits<std::int32_t>::max();
 
 using table::Manifest;
 using table::TableSchema;

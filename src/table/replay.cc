@@ -65,9 +65,18 @@ Status Misfit(const wal::WalRecord& record, std::string_view what) {
 }  // namespace
 
 Status Table::Impl::Replay() {
+  // All files before what takes long: a writer may remove them meanwhile.
+  const auto files = table::MapGenerations(*directory_, manifest_.generations);
+  if (!files.ok()) {
+    return files.status();
+  }
+  auto logs = table::ReadLogs(*directory_, manifest_);
+  if (!logs.ok()) {
+    return logs.status();
+  }
   auto flushed = std::make_shared<Version>();
   flushed->sequence_number = manifest_.sequence_number;
-  if (Status opened = OpenGenerations(flushed.get()); !opened.ok()) {
+  if (Status opened = OpenGenerations(*files, flushed.get()); !opened.ok()) {
     return opened;
   }
   auto memtable = EmptyMemTable(flushed->model, manifest_.next_row_id);
@@ -77,10 +86,6 @@ Status Table::Impl::Replay() {
   flushed->sources.push_back(*std::move(memtable));
   const std::uint64_t num_masked = flushed->num_dead();
   version_ = std::move(flushed);
-  auto logs = table::ReadLogs(*directory_, manifest_);
-  if (!logs.ok()) {
-    return logs.status();
-  }
   recovery_.torn_bytes = logs->torn_bytes;
   for (std::span<const LoggedRecord> rest = logs->records; !rest.empty();) {
     const auto num_done = IsPut(rest.front()) ? ReplayPuts(rest) : ReplayDelete(rest.front());
@@ -102,7 +107,8 @@ Status Table::Impl::Replay() {
   return BeginWriting(logs->records, logs->all_durable);
 }
 
-Status Table::Impl::OpenGenerations(Version* version) {
+Status Table::Impl::OpenGenerations(std::span<const table::GenerationFiles> files,
+                                    Version* version) {
   std::map<std::uint64_t, IvfPqModel> models;
   for (const std::uint64_t fingerprint : table::NamedModels(manifest_)) {
     auto model = table::ReadModel(*directory_, fingerprint);
@@ -114,13 +120,13 @@ Status Table::Impl::OpenGenerations(Version* version) {
   if (manifest_.model_fingerprint.has_value()) {
     version->model = models.at(*manifest_.model_fingerprint);
   }
-  for (const table::ManifestGeneration& generation : manifest_.generations) {
+  for (const table::GenerationFiles& of_generation : files) {
     std::optional<IvfPqModel> model;
-    if (generation.model_fingerprint.has_value()) {
-      model = models.at(*generation.model_fingerprint);
+    if (const auto fingerprint = of_generation.generation.model_fingerprint; fingerprint) {
+      model = models.at(*fingerprint);
     }
     auto source =
-        table::OpenGeneration(*directory_, generation, schema_, model, options_.verify_on_open);
+        table::OpenGeneration(*directory_, of_generation, schema_, model, options_.verify_on_open);
     if (!source.ok()) {
       return source.status();
     }
@@ -276,6 +282,11 @@ Status Table::Impl::BeginWriting(std::span<const LoggedRecord> replayed, bool al
   merger_ = std::make_unique<table::BackgroundThread>();
   if (options_.sync == SyncPolicy::kInterval) {
     timer_ = std::make_unique<table::SyncTimer>(options_.sync_interval, [this] { SyncNow(); });
+  }
+  const Source& memtable = version_->memtable();
+  if (!FitsMemTable(memtable.rows.size(), memtable.num_bytes())) {
+    // Or, crash after crash, the logs would grow without end. Where it fails, the next put tells.
+    static_cast<void>(Flush());
   }
   return Status::Ok();
 }

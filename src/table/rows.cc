@@ -24,21 +24,6 @@ Result<std::uint64_t> SizeOf(const arrow::RecordBatch& batch) {
   return static_cast<std::uint64_t>(*size);
 }
 
-Result<RowBatch> MakeBatch(std::uint32_t first_ordinal, std::shared_ptr<arrow::RecordBatch> batch,
-                           int vector_column) {
-  Result<ArrowVectors> vectors = ArrowVectors::Make(*batch->column(vector_column));
-  if (!vectors.ok()) {
-    return vectors.status();
-  }
-  const auto num_bytes = SizeOf(*batch);
-  if (!num_bytes.ok()) {
-    return num_bytes.status();
-  }
-  const VectorView view = vectors->view();
-  const std::size_t converted = vectors->zero_copy() ? 0 : view.num_rows * view.dim * sizeof(float);
-  return RowBatch{first_ordinal, std::move(batch), *std::move(vectors), *num_bytes + converted};
-}
-
 using Batches = std::vector<std::shared_ptr<arrow::RecordBatch>>;
 
 /// nullptr when Arrow cannot put them together.
@@ -119,12 +104,22 @@ Status Rows::Append(std::shared_ptr<arrow::RecordBatch> batch, int vector_column
     batch = *std::move(joined);
     batches_.resize(batches_.size() + 1 - together.size());
   }
-  auto made = MakeBatch(size(), std::move(batch), vector_column);
-  if (!made.ok()) {
-    return made.status();
+  const auto num_bytes = SizeOf(*batch);
+  if (!num_bytes.ok()) {
+    return num_bytes.status();
   }
-  made->first_row_id = first_row_id_ + size();
-  batches_.push_back(std::make_shared<const RowBatch>(*std::move(made)));
+  auto vectors = BatchVectors::OfMemTable(batch->column(vector_column));
+  if (!vectors.ok()) {
+    return vectors.status();
+  }
+  const std::uint64_t in_memory = *num_bytes + vectors->num_bytes();
+  batches_.push_back(std::make_shared<const RowBatch>(
+      RowBatch{.first_ordinal = size(),
+               .num_rows = static_cast<std::uint32_t>(batch->num_rows()),
+               .batch = std::move(batch),
+               .vectors = *std::move(vectors),
+               .num_bytes = in_memory,
+               .first_row_id = first_row_id_ + size()}));
   return Status::Ok();
 }
 
@@ -149,17 +144,18 @@ Result<Rows> Rows::OfGeneration(std::span<const std::shared_ptr<arrow::RecordBat
     if (!without.ok()) {
       return FromArrow(without.status());
     }
-    auto made = MakeBatch(rows.size(), *std::move(without), vector_column);
-    if (!made.ok()) {
-      return made.status();
+    auto vectors = BatchVectors::OfGeneration((*without)->column(vector_column));
+    if (!vectors.ok()) {
+      return vectors.status();
     }
-    made->num_bytes = made->vectors.zero_copy() ? 0
-                                                : made->vectors.view().num_rows *
-                                                      made->vectors.view().dim * sizeof(float);
-    made->first_row_id = row_ids.Value(0);
-    made->row_ids = row_ids.raw_values();
-    made->row_id_array = batch->column(last);
-    rows.batches_.push_back(std::make_shared<const RowBatch>(*std::move(made)));
+    rows.batches_.push_back(std::make_shared<const RowBatch>(
+        RowBatch{.first_ordinal = rows.size(),
+                 .num_rows = static_cast<std::uint32_t>(batch->num_rows()),
+                 .batch = *std::move(without),
+                 .vectors = *std::move(vectors),
+                 .first_row_id = row_ids.Value(0),
+                 .row_ids = row_ids.raw_values(),
+                 .row_id_array = batch->column(last)}));
   }
   rows.first_row_id_ = rows.batches_.empty() ? 0 : rows.batches_.front()->first_row_id;
   return rows;
@@ -180,9 +176,9 @@ const RowBatch& Rows::BatchOf(std::uint32_t ordinal) const {
   return **(after - 1);
 }
 
-const float* Rows::vector(std::uint32_t ordinal) const {
+const float* Rows::Vector(std::uint32_t ordinal, float* room) const {
   const RowBatch& batch = BatchOf(ordinal);
-  return batch.vectors.view().row(ordinal - batch.first_ordinal);
+  return batch.vectors.Row(ordinal - batch.first_ordinal, room);
 }
 
 std::uint64_t Rows::row_id(std::uint32_t ordinal) const {

@@ -19,8 +19,8 @@
 #include <span>
 #include <vector>
 
-#include "forebay/arrow.h"
 #include "forebay/status.h"
+#include "table/batch_vectors.h"
 
 namespace arrow {
 class Array;
@@ -31,17 +31,16 @@ namespace forebay::table {
 
 struct RowBatch {
   std::uint32_t first_ordinal = 0;
+  std::uint32_t num_rows = 0;
   std::shared_ptr<arrow::RecordBatch> batch;
-  ArrowVectors vectors;         ///< Of the vector column.
+  BatchVectors vectors;         ///< Of the vector column.
   std::uint64_t num_bytes = 0;  ///< Of memory that the batch and its vectors take.
   std::uint64_t first_row_id = 0;
   /// Of each row; nullptr: they follow first_row_id.
   const std::uint64_t* row_ids = nullptr;
   std::shared_ptr<arrow::Array> row_id_array = nullptr;  ///< Keeps row_ids.
 
-  [[nodiscard]] std::uint32_t end() const {
-    return first_ordinal + static_cast<std::uint32_t>(vectors.view().num_rows);
-  }
+  [[nodiscard]] std::uint32_t end() const { return first_ordinal + num_rows; }
   /// `i` counts from the batch's first row.
   [[nodiscard]] std::uint64_t row_id(std::uint32_t i) const {
     return row_ids == nullptr ? first_row_id + i : row_ids[i];
@@ -74,8 +73,12 @@ class Rows {
   [[nodiscard]] std::span<const std::shared_ptr<const RowBatch>> batches() const {
     return batches_;
   }
-  /// The raw vector of a row, as float32.
-  [[nodiscard]] const float* vector(std::uint32_t ordinal) const;
+  /// Whether Vector uses its room.
+  [[nodiscard]] bool converts_when_read() const {
+    return !batches_.empty() && batches_.front()->vectors.converts_when_read();
+  }
+  /// The raw vector of a row, as float32; maybe in `room`, which has space for it.
+  [[nodiscard]] const float* Vector(std::uint32_t ordinal, float* room) const;
 
   /// The batch that has this row.
   [[nodiscard]] const RowBatch& BatchOf(std::uint32_t ordinal) const;

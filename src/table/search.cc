@@ -88,6 +88,7 @@ class GroupRows {
     for (const std::uint32_t source : group) {
       firsts_.push_back(first);
       first += sources[source]->rows.size();
+      converts_ = converts_ || sources[source]->rows.converts_when_read();
     }
   }
 
@@ -96,9 +97,20 @@ class GroupRows {
     const auto after = std::upper_bound(firsts_.begin(), firsts_.end(), row);
     return {group_[static_cast<std::size_t>(after - firsts_.begin() - 1)], row - *(after - 1)};
   }
-  [[nodiscard]] const float* Vector(std::uint64_t position) const {
-    const RowPlace row = Place(position);
-    return sources_[row.source]->rows.vector(row.ordinal);
+  /// As RawVectorLookup. What must be converted is so into memory that the thread keeps until it
+  /// looks up others.
+  void Vectors(std::span<const RowRef> refs, std::size_t dim, const float** out) const {
+    thread_local std::vector<float> room;
+    const std::size_t needed = converts_ ? refs.size() * dim : 0;
+    if (room.size() > kMaxKept && room.size() > needed) {
+      room = {};
+    }
+    room.resize(std::max(room.size(), needed));
+    for (std::size_t i = 0; i < refs.size(); ++i) {
+      const RowPlace row = Place(refs[i].row_position);
+      float* const of_row = converts_ ? room.data() + i * dim : nullptr;
+      out[i] = sources_[row.source]->rows.Vector(row.ordinal, of_row);
+    }
   }
   void Add(const std::vector<std::vector<Hit>>& hits, FoundRows* found) const {
     for (std::size_t query = 0; query < hits.size(); ++query) {
@@ -109,9 +121,13 @@ class GroupRows {
   }
 
  private:
+  /// Elements of the memory for what is converted, of one query.
+  static constexpr std::size_t kMaxKept = std::size_t{1} << 20U;
+
   const Sources sources_;
   const Group& group_;
   std::vector<std::uint32_t> firsts_;
+  bool converts_ = false;
 };
 
 /// Of sources with an index. `live` are the rows that pass the filter, source by source; empty:
@@ -127,9 +143,7 @@ Result<std::vector<std::vector<Hit>>> SearchIndexes(Sources sources, const Group
                           .refine_factor = options.refine_factor,
                           .num_threads = options.num_threads};
   search.raw_vectors = [&](std::span<const RowRef> refs, const float** out) {
-    for (std::size_t i = 0; i < refs.size(); ++i) {
-      out[i] = rows.Vector(refs[i].row_position);
-    }
+    rows.Vectors(refs, queries.dim, out);
   };
   std::vector<RowFilter> filters;
   std::vector<Bitmap> hidden;

@@ -34,6 +34,7 @@
 #include "table/background_thread.h"
 #include "table/commit_queue.h"
 #include "table/filter_cache.h"
+#include "table/generation.h"
 #include "table/key_index.h"
 #include "table/log_files.h"
 #include "table/manifest.h"
@@ -270,7 +271,7 @@ class Table::Impl {
 
   // replay.cc
   Status Replay();
-  Status OpenGenerations(table::Version* version);
+  Status OpenGenerations(std::span<const table::GenerationFiles> files, table::Version* version);
   [[nodiscard]] Result<std::shared_ptr<const table::Source>> EmptyMemTable(
       const std::optional<IvfPqModel>& model, std::uint64_t first_row_id) const;
   /// Puts up to the next delete. How many records that were.

@@ -31,10 +31,11 @@ std::vector<float> GatherLive(const Version& version, std::size_t dim, std::size
       }
     }
   }
+  std::vector<float> room(dim);
   std::vector<float> vectors;
   vectors.reserve(std::min(live.size(), max_rows) * dim);
   for (const std::size_t i : model::SampleAscending(live.size(), max_rows, seed)) {
-    const float* const vector = version.vector(live[i]);
+    const float* const vector = version.Vector(live[i], room.data());
     vectors.insert(vectors.end(), vector, vector + dim);
   }
   return vectors;
@@ -48,7 +49,7 @@ std::size_t NumTrained(const TrainOptions& options, std::size_t num_rows) {
   return all ? num_rows : options.sample_rate * num_means;
 }
 
-/// Indexes the rows from the ordinal `begin` on.
+/// Indexes the rows of a MemTable from the ordinal `begin` on.
 Status IndexRows(const table::Rows& rows, std::uint32_t begin, std::size_t num_threads,
                  IvfPqMemIndex* index) {
   std::vector<VectorBatch> batches;
@@ -57,7 +58,11 @@ Status IndexRows(const table::Rows& rows, std::uint32_t begin, std::size_t num_t
       continue;
     }
     const std::uint32_t first = std::max(begin, batch->first_ordinal);
-    const VectorView all = batch->vectors.view();
+    const auto vectors = batch->vectors.All();  // The MemTable's own.
+    if (!vectors.ok()) {
+      return vectors.status();
+    }
+    const VectorView all = (*vectors)->view();
     batches.push_back(
         {.vectors = {all.row(first - batch->first_ordinal), batch->end() - first, all.dim},
          .first_row_position = first});

@@ -29,13 +29,15 @@ Status VerifyCodes(const Source& source, const MemIndexOptions& options, std::si
   if (!fresh.ok()) {
     return fresh.status();
   }
-  std::vector<VectorBatch> batches;
   for (const auto& batch : source.rows.batches()) {
-    batches.push_back(batch->vectors.batch(batch->first_ordinal));
-  }
-  const auto encoded = fresh->InsertBatches(batches, num_threads);
-  if (!encoded.ok()) {
-    return encoded.status();
+    const auto vectors = batch->vectors.All();
+    if (!vectors.ok()) {
+      return vectors.status();
+    }
+    const VectorBatch rows = (*vectors)->batch(batch->first_ordinal);
+    if (const auto encoded = fresh->InsertBatches({&rows, 1}, num_threads); !encoded.ok()) {
+      return encoded.status();
+    }
   }
   const std::vector<PartitionEntries> stored = source.index->partitions();
   const std::vector<PartitionEntries> expected = fresh->partitions();
@@ -101,6 +103,11 @@ Status Table::Impl::VerifyFilesOnce(const Version& version, VerifyReport* report
   if (!manifest.ok()) {
     return manifest.status();
   }
+  // All files before what takes long, as in an opening.
+  const auto files = table::MapGenerations(*directory_, manifest->generations);
+  if (!files.ok()) {
+    return files.status();
+  }
   const auto logs = table::ReadLogs(*directory_, *manifest);
   if (!logs.ok()) {
     return logs.status();
@@ -110,8 +117,8 @@ Status Table::Impl::VerifyFilesOnce(const Version& version, VerifyReport* report
       return model.status();
     }
   }
-  for (const table::ManifestGeneration& generation : manifest->generations) {
-    if (Status intact = table::CheckGenerationFiles(*directory_, generation); !intact.ok()) {
+  for (const table::GenerationFiles& of_generation : *files) {
+    if (Status intact = table::VerifyGenerationFiles(*directory_, of_generation); !intact.ok()) {
       return intact;
     }
   }
@@ -182,9 +189,9 @@ Status Table::Impl::VerifySource(const std::shared_ptr<const Source>& of_version
   TableSearchOptions everything = {
       .k = source.rows.size(), .nprobes = SIZE_MAX, .refine_factor = 1};
   std::vector<SourceStats> stats;
-  const auto hits =
-      FindNearest({&of_version, 1}, {source.rows.vector(rows.front()), 1, schema_.dim()},
-                  everything, nullptr, &stats);
+  std::vector<float> room(schema_.dim());
+  const VectorView query = {source.rows.Vector(rows.front(), room.data()), 1, schema_.dim()};
+  const auto hits = FindNearest({&of_version, 1}, query, everything, nullptr, &stats);
   return hits.ok() ? VerifyFound(hits->front(), *live) : hits.status();
 }
 

@@ -54,8 +54,9 @@ struct Version {
   [[nodiscard]] std::uint64_t num_dead() const;
   [[nodiscard]] std::uint64_t num_live() const { return num_rows() - num_dead(); }
   [[nodiscard]] bool IsDead(RowPlace row) const { return sources[row.source]->IsDead(row.ordinal); }
-  [[nodiscard]] const float* vector(RowPlace row) const {
-    return sources[row.source]->rows.vector(row.ordinal);
+  /// As of Rows.
+  [[nodiscard]] const float* Vector(RowPlace row, float* room) const {
+    return sources[row.source]->rows.Vector(row.ordinal, room);
   }
 
   /// The live row with this `_rowid`.

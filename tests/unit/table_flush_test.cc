@@ -81,6 +81,7 @@ class TableFlushTest : public ::testing::Test {
 
   std::shared_ptr<FaultyDirectory> directory_ = std::make_shared<FaultyDirectory>();
   std::optional<Table> table_;
+  TableOptions options_;
 
  private:
   void Open() {
@@ -90,8 +91,6 @@ class TableFlushTest : public ::testing::Test {
     ASSERT_TRUE(opened.ok()) << opened.status().ToString();
     table_.emplace(*std::move(opened));
   }
-
-  TableOptions options_;
 };
 
 TEST_F(TableFlushTest, RowsAreThereBeforeAndAfter) {
@@ -397,6 +396,40 @@ TEST_F(TableFlushTest, AModelThatAGenerationNamesIsNeverGone) {
     EXPECT_EQ(table_->Count().value(), 200U);
     ASSERT_EQ(train(2).ToString(), "ok");
   }
+}
+
+TEST_F(TableFlushTest, WhatCrashesLeaveIsFlushedWhereAMemTableHoldsLess) {
+  Make();
+  ASSERT_TRUE(table_->Put(*Grid(0, 200)).ok());
+  options_.max_memtable_rows = 100;
+  Recover();
+  EXPECT_EQ(Generations().size(), 1U);
+  EXPECT_EQ(table_->recovery().num_rows, 200U);
+  Recover();
+  EXPECT_EQ(table_->recovery().num_rows, 0U);
+  EXPECT_EQ(table_->Count().value(), 200U);
+}
+
+TEST_F(TableFlushTest, FilesThatAreMappedAreReadWhenTheyAreGone) {
+  Make();
+  Put(R"([["a", 1, [1, 0]], ["b", 2, [0, 1]]])");
+  ASSERT_EQ(table_->Flush().ToString(), "ok");
+  ASSERT_EQ(table_->Delete(*Words(R"(["a"])")).value(), 1U);
+  ASSERT_EQ(table_->Flush().ToString(), "ok");  // The mask.
+  const table::Manifest manifest = table::LoadManifest(*directory_).value();
+  const auto files = table::MapGenerations(*directory_, manifest.generations);
+  ASSERT_TRUE(files.ok()) << files.status().ToString();
+  Put(R"([["b", 3, [0, 1]]])");
+  ASSERT_EQ(table_->Flush().ToString(), "ok");
+  ASSERT_EQ(table_->Merge().ToString(), "ok");
+  ASSERT_TRUE(Files("00001-rows").empty() && Files("00001-mask").empty());
+  EXPECT_EQ(table::VerifyGenerationFiles(*directory_, files->front()).ToString(), "ok");
+  const auto schema = table::TableSchema::Make(WordTable().schema, "vector", "word");
+  const auto source =
+      table::OpenGeneration(*directory_, files->front(), *schema, std::nullopt, /*verify=*/true);
+  ASSERT_TRUE(source.ok()) << source.status().ToString();
+  EXPECT_EQ(source->num_live(), 1U);
+  EXPECT_EQ(table::MapGenerations(*directory_, manifest.generations).status().os_error(), ENOENT);
 }
 
 TEST_F(TableFlushTest, CloseFlushesIfItIsToldTo) {
