@@ -9,7 +9,8 @@
 Prints, and with --json FILE keeps:
 
     search     a MemTable and eight generations beside one merged generation, interleaved
-    p99        of searches while rows are put, flushed and merged, beside the same table at rest
+    p99        of searches while 10,000 rows a second are put and the table is flushed and merged
+               without end, beside the same table at rest; and while rows are put as fast as it goes
     merge      rows/s, where codes are copied and where all rows are encoded anew for another model;
                and rows/s of forebay.Index, which only encodes them
     bytes      written for each byte of rows (log, flushes, merges), and in the files afterwards
@@ -26,6 +27,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 import forebay
 from bench_tables import GLOVE, Floats, Folders, batch_of, load
@@ -35,11 +37,20 @@ ROWS_A_PUT = 1_000
 NUM_QUERIES = 500
 K = 10
 NPROBES = 50
+#: While searches are timed that flushes and merges might slow down.
+ROWS_A_SECOND = 10_000
+SECONDS = 15
+
+
+def batches_of(vectors: Floats, first: int, num_rows: int = ROWS_A_PUT) -> list[pa.RecordBatch]:
+    """Of num_rows each."""
+    starts = range(0, len(vectors), num_rows)
+    return [batch_of(vectors[i : i + num_rows], first + i) for i in starts]
 
 
 def fill(table: forebay.Table, vectors: Floats, first: int = 0) -> None:
-    for begin in range(0, len(vectors), ROWS_A_PUT):
-        table.put(batch_of(vectors[begin : begin + ROWS_A_PUT], first + begin))
+    for batch in batches_of(vectors, first):
+        table.put(batch)
 
 
 def make(folder: Path, model: forebay.Model, **options: int) -> forebay.Table:
@@ -97,38 +108,70 @@ def measure_search(
     }
 
 
+def put_at(table: forebay.Table, batches: list[pa.RecordBatch], rows_per_second: float) -> None:
+    """As many as come in each second, batch after batch."""
+    start = time.perf_counter()
+    for i, batch in enumerate(batches):
+        time.sleep(max(0.0, start + i * batch.num_rows / rows_per_second - time.perf_counter()))
+        table.put(batch)
+
+
+def search_while(table: forebay.Table, queries: Floats, thread: threading.Thread) -> list[float]:
+    """Seconds of each query, one after the other, until the thread has ended."""
+    times: list[float] = []
+    thread.start()
+    while thread.is_alive():
+        times.extend(search_times(table, queries[:50]).tolist())
+    thread.join()
+    return times
+
+
 def measure_p99(
     model: forebay.Model, vectors: Floats, queries: Floats, folders: Folders
 ) -> dict[str, float]:
     size = len(vectors) // 2
+    table = make(folders.new(), model)
+    fill(table, vectors[:size])
+    table.flush()
+    rest = search_times(table, np.concatenate([queries] * 8))
+    more = vectors[size:]
+    merges = 0
+
+    def flush_and_merge() -> None:
+        """Every search of the time falls into a flush or a merge of all rows."""
+        nonlocal merges
+        some = batches_of(more[: SECONDS * ROWS_A_SECOND], size, ROWS_A_SECOND // 100)
+        writer = threading.Thread(target=put_at, args=(table, some, ROWS_A_SECOND))
+        writer.start()
+        while writer.is_alive():
+            table.flush()
+            table.merge()
+            merges += 1
+        writer.join()
+
+    busy = search_while(table, queries, threading.Thread(target=flush_and_merge))
+    table.close()
+    # And where rows come as fast as they are taken: more threads than processors, mostly.
     table = make(folders.new(), model, max_memtable_rows=size // 16, merge_fan_in=4)
     fill(table, vectors[:size])
-    time.sleep(2.0)  # Until what was begun in the background is done.
-    rest = search_times(table, np.concatenate([queries] * 4))
-    done = threading.Event()
-
-    def write() -> None:
-        fill(table, vectors[size:], size)
-        table.flush()
-        table.merge()
-        done.set()
-
-    writer = threading.Thread(target=write)
-    flushed = table.stats().num_flushes
-    writer.start()
-    busy: list[float] = []
-    while not done.is_set():
-        busy.extend(search_times(table, queries[:100]).tolist())
-    writer.join()
-    flushed = table.stats().num_flushes - flushed
+    flushes = table.stats().num_flushes
+    writer = threading.Thread(target=put_at, args=(table, batches_of(more, size), np.inf))
+    full = search_while(table, queries, writer)
+    flushes = table.stats().num_flushes - flushes
     table.close()
-    p99 = {"rest": float(np.quantile(rest, 0.99)), "busy": float(np.quantile(busy, 0.99))}
+    p99 = {
+        name: 1e6 * float(np.quantile(times, 0.99))
+        for name, times in (("rest", rest), ("busy", busy), ("full", full))
+    }
     return {
-        "at rest, us": 1e6 * p99["rest"],
-        "while it is written, flushed and merged, us": 1e6 * p99["busy"],
+        "at rest, us": p99["rest"],
+        "while it is flushed and merged, us": p99["busy"],
         "ratio": p99["busy"] / p99["rest"],
         "searches": len(busy),
-        "flushes": flushed,
+        "flushes and merges of all": merges,
+        "and rows put as fast as it goes, us": p99["full"],
+        "ratio of that": p99["full"] / p99["rest"],
+        "its flushes": flushes,
     }
 
 
