@@ -51,7 +51,8 @@ enum class SyncPolicy : std::uint8_t {
 /// What a table is created with, for its life.
 struct TableDefinition {
   /// Any Arrow schema whose columns have different names, none of them a result's (`_rowid`,
-  /// `_distance`, `query_index`).
+  /// `_distance`, `query_index`). Dictionaries have indices of 32 or 64 bits; batches that are put
+  /// may have narrower ones.
   std::shared_ptr<arrow::Schema> schema;
   /// A fixed_size_list of float16, float32 or float64.
   std::string vector_column;

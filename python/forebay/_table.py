@@ -71,7 +71,9 @@ class Table(TableReader):
         path : str or os.PathLike
             A directory, which is made unless it is there.
         schema : Arrow schema
-            Of any columns, none of them called `_rowid`, `_distance` or `query_index`.
+            Of any columns, none of them called `_rowid`, `_distance` or `query_index`. Dictionaries
+            have indices of 32 or 64 bits; rows that are put may have narrower ones, as pandas'
+            categories do.
         vector : str
             The column of vectors: a fixed_size_list of float32, float16 or float64.
         primary_key : str, optional

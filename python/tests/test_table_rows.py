@@ -153,6 +153,22 @@ def test_nulls(table: forebay.Table, vectors: Floats) -> None:
     assert table.scan().read_all()["n"].to_pylist() == [None]
 
 
+def test_categories(tmp_path: Path) -> None:
+    """Frames with categories of their own, more together than their int8 can number."""
+    fields = [("kind", pa.dictionary(pa.int32(), pa.string())), ("v", pa.list_(pa.float32(), 2))]
+    narrow = pa.schema([("kind", pa.dictionary(pa.int8(), pa.string())), fields[1]])
+    with pytest.raises(VALUE, match="'kind' has dictionary<values=string, indices=int8"):
+        forebay.Table.create(tmp_path / "narrow", narrow, vector="v")
+    with forebay.Table.create(tmp_path / "table", pa.schema(fields), vector="v") as table:
+        for first in (0, 100):
+            kinds = [f"kind {first + i}" for i in range(100)]
+            table.put(pd.DataFrame({"kind": pd.Categorical(kinds), "v": [[1.0, 2.0]] * 100}))
+        table.flush()
+        table.merge()
+        found = table.scan(columns=["kind"]).read_all()["kind"].to_pylist()
+        assert found == [f"kind {i}" for i in range(200)]
+
+
 def good(**changes: Any) -> dict[str, Any]:
     rows = {"word": ["a", "b"], "n": [1, 2], "v": np.ones((2, DIM), np.float32)}
     return rows | changes

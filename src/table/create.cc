@@ -59,6 +59,9 @@ Result<table::Manifest> Table::Impl::Describe(const TableDefinition& definition,
   if (!schema.ok()) {
     return schema.status();
   }
+  if (Status good = schema->CheckNew(); !good.ok()) {
+    return good;
+  }
   if (options.read_only) {
     return Status::InvalidArgument("a new table cannot be read only");
   }

@@ -3,6 +3,7 @@
 #include <arrow/array/array_base.h>
 #include <arrow/buffer.h>
 #include <arrow/compute/cast.h>
+#include <arrow/extension_type.h>
 #include <arrow/io/memory.h>
 #include <arrow/ipc/dictionary.h>
 #include <arrow/ipc/reader.h>
@@ -101,6 +102,10 @@ bool IsList(const arrow::DataType& type) {
   return type.id() == arrow::Type::LIST || type.id() == arrow::Type::LARGE_LIST;
 }
 
+const arrow::DictionaryType& DictionaryOf(const arrow::DataType& type) {
+  return static_cast<const arrow::DictionaryType&>(type);
+}
+
 /// Whether values of one can be written as the other, and mean the same.
 bool SaysTheSame(const arrow::DataType& a, const arrow::DataType& b) {
   if (a.id() == arrow::Type::FIXED_SIZE_LIST && b.id() == a.id()) {
@@ -111,6 +116,9 @@ bool SaysTheSame(const arrow::DataType& a, const arrow::DataType& b) {
   }
   if (IsList(a) && IsList(b)) {
     return SaysTheSame(*a.field(0)->type(), *b.field(0)->type());
+  }
+  if (a.id() == arrow::Type::DICTIONARY && b.id() == a.id()) {  // Of whatever indices.
+    return DictionaryOf(a).value_type()->Equals(DictionaryOf(b).value_type());
   }
   return (IsText(a) && IsText(b)) || (IsBytes(a) && IsBytes(b)) || a.Equals(b);
 }
@@ -136,7 +144,36 @@ Result<std::shared_ptr<arrow::Array>> ConformColumn(std::shared_ptr<arrow::Array
   return *std::move(cast);
 }
 
+/// A dictionary-encoded part with indices of less than 32 bits; nullptr: there is none.
+const arrow::DataType* FindNarrowDictionary(const arrow::DataType& type) {
+  if (type.id() == arrow::Type::EXTENSION) {
+    return FindNarrowDictionary(*static_cast<const arrow::ExtensionType&>(type).storage_type());
+  }
+  if (type.id() == arrow::Type::DICTIONARY) {
+    const bool narrow = DictionaryOf(type).index_type()->byte_width() < 4;
+    return narrow ? &type : FindNarrowDictionary(*DictionaryOf(type).value_type());
+  }
+  for (const auto& field : type.fields()) {
+    if (const arrow::DataType* const found = FindNarrowDictionary(*field->type())) {
+      return found;
+    }
+  }
+  return nullptr;
+}
+
 }  // namespace
+
+Status TableSchema::CheckNew() const {
+  for (const auto& field : schema_->fields()) {
+    if (const arrow::DataType* const narrow = FindNarrowDictionary(*field->type())) {
+      return Status::InvalidArgument(fmt::format(
+          "dictionaries must have indices of 32 or 64 bits, as the values of all rows get one "
+          "dictionary; '{}' has {}; declare int32 indices (what is put may have narrower ones)",
+          field->name(), narrow->ToString()));
+    }
+  }
+  return Status::Ok();
+}
 
 Result<TableSchema> TableSchema::Make(std::shared_ptr<arrow::Schema> schema,
                                       const std::string& vector_column,

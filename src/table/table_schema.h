@@ -33,14 +33,19 @@ class TableSchema {
                                   const std::string& vector_column,
                                   const std::optional<std::string>& primary_key);
 
+  /// What a new table must not have, though older ones may: kInvalidArgument for dictionaries whose
+  /// indices have less than 32 bits. (A file has one dictionary for the values of all its rows, and
+  /// those of many batches are more than such an index may number.)
+  [[nodiscard]] Status CheckNew() const;
+
   /// The Arrow schema as an IPC message, and back.
   [[nodiscard]] Result<std::vector<std::byte>> Serialize() const;
   static Result<std::shared_ptr<arrow::Schema>> ParseArrow(const std::vector<std::byte>& bytes);
 
   /// The batch with exactly these fields. Its columns may come in any order, and may say the same
-  /// in another form: large_utf8 or utf8_view for utf8, other names inside a list, nullable without
-  /// a null. kInvalidArgument when one is missing or unknown, of another type, or has a null where
-  /// the schema allows none, or in the primary key.
+  /// in another form: large_utf8 or utf8_view for utf8, other names inside a list, dictionaries
+  /// with other indices, nullable without a null. kInvalidArgument when one is missing or unknown,
+  /// of another type, or has a null where the schema allows none, or in the primary key.
   [[nodiscard]] Result<std::shared_ptr<arrow::RecordBatch>> Conform(
       const arrow::RecordBatch& batch) const;
 

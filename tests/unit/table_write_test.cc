@@ -1,4 +1,5 @@
 // Put and Delete: what is taken, what is refused, and what is then there.
+#include <arrow/array/array_dict.h>
 #include <arrow/array/array_nested.h>
 #include <arrow/array/builder_primitive.h>
 #include <arrow/compute/api_vector.h>
@@ -208,7 +209,7 @@ TEST(TableWriteTest, AllTypesOfVectorsAndKeys) {
 }
 
 TEST(TableWriteTest, AnyColumns) {
-  const auto dictionary = arrow::dictionary(arrow::int8(), arrow::utf8());
+  const auto dictionary = arrow::dictionary(arrow::int32(), arrow::utf8());
   const auto schema = arrow::schema(
       {arrow::field("v", VectorType()), arrow::field("list", arrow::list(arrow::int16())),
        arrow::field("when", arrow::timestamp(arrow::TimeUnit::MICRO, "UTC")),
@@ -296,32 +297,47 @@ TEST(TableWriteTest, EveryTypeOfColumn) {
   TryColumn(arrow::StructArray::Make({uuids}, std::vector<std::string>{"u"}).ValueOrDie());
 }
 
-TEST(TableWriteTest, DictionariesOfManyWords) {
-  const auto type = arrow::dictionary(arrow::int8(), arrow::utf8());
-  const auto schema = arrow::schema({arrow::field("tag", type), arrow::field("v", VectorType())});
-  Table table = MakeTable({.schema = schema, .vector_column = "v"});
+TEST(TableWriteTest, DictionariesOfManyWordsWithNarrowIndices) {
+  const auto narrow = arrow::dictionary(arrow::int8(), arrow::utf8());
+  const auto vectors = arrow::field("v", VectorType());
+  for (const auto& type :
+       {narrow, arrow::list(narrow), arrow::dictionary(arrow::int64(), narrow)}) {
+    const auto schema = arrow::schema({arrow::field("tag", type), vectors});
+    const Status refused =
+        Table::Impl::Describe({.schema = schema, .vector_column = "v"}, {}).status();
+    EXPECT_EQ(refused.code(), StatusCode::kInvalidArgument);
+    EXPECT_THAT(refused.message(), HasSubstr("'tag' has dictionary<values=string, indices=int8"));
+  }
+  const auto type = arrow::dictionary(arrow::uint32(), arrow::utf8());
+  Table table = MakeTable(
+      {.schema = arrow::schema({arrow::field("tag", type), vectors}), .vector_column = "v"});
   for (int batch = 0; batch < 4; ++batch) {
     std::string tags = "[";
-    std::string vectors = "[";
+    std::string rows = "[";
     std::string indices = "[";
     for (int i = 0; i < 100; ++i) {
       const std::string comma = i == 0 ? "" : ",";
       tags += comma + "\"t" + std::to_string(100 * batch + i) + "\"";
       indices += comma + std::to_string(i);
-      vectors += comma + "[1, " + std::to_string(i) + "]";
+      rows += comma + "[1, " + std::to_string(i) + "]";
     }
     const auto column =
-        arrow::json::DictArrayFromJSONString(type, indices + "]", tags + "]").ValueOrDie();
+        arrow::json::DictArrayFromJSONString(narrow, indices + "]", tags + "]").ValueOrDie();
     // Their dictionaries together have more words than an int8 can tell apart.
-    ASSERT_EQ(table
-                  .Put(*arrow::RecordBatch::Make(schema, 100,
-                                                 {column, Array(VectorType(), vectors + "]")}))
-                  .status()
-                  .ToString(),
-              "ok");
+    const auto put =
+        table.Put(*arrow::RecordBatch::Make(arrow::schema({arrow::field("tag", narrow), vectors}),
+                                            100, {column, Array(VectorType(), rows + "]")}));
+    ASSERT_TRUE(put.ok()) << put.status().ToString();
+    ASSERT_EQ(batch == 2 ? table.Flush().ToString() : "ok", "ok");
   }
+  ASSERT_EQ(table.Flush().ToString(), "ok");
+  ASSERT_EQ(table.Merge().ToString(), "ok");
   const std::uint64_t rows[] = {399, 0, 250};
-  EXPECT_EQ(table.Take(rows, {"tag"}).status().ToString(), "ok");
+  const auto taken = table.Take(rows, {"tag"});
+  ASSERT_TRUE(taken.ok()) << taken.status().ToString();
+  EXPECT_TRUE((*taken)->column(0)->type()->Equals(type));
+  const auto& tags = static_cast<const arrow::DictionaryArray&>(*(*taken)->column(0));
+  EXPECT_EQ(tags.dictionary()->GetScalar(tags.GetValueIndex(2)).ValueOrDie()->ToString(), "t250");
   EXPECT_EQ(*table.Count(), 400U);
 }
 
