@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, SupportsIndex, overload
@@ -11,10 +12,12 @@ from forebay._arguments import (
     PositionsLike,
     checked_positions,
     count,
+    file_path,
     optional_count,
     strings,
 )
 from forebay._errors import InvalidArgumentError, InvalidTypeError
+from forebay._export import ExportFormat, choose_format, export
 from forebay._filters import optional_filter
 from forebay._live import LiveObject
 from forebay._model import Metric, Model
@@ -175,6 +178,46 @@ class TableReader(LiveObject):
 
         reader = self._native.scan(optional_filter(filter), _columns(columns))
         return pa.RecordBatchReader.from_stream(reader)
+
+    def export(
+        self,
+        file: str | os.PathLike[str],
+        *,
+        format: ExportFormat | None = None,  # noqa: A002 - as the command's --format
+        filter: pc.Expression | None = None,  # noqa: A002
+        columns: Sequence[str] | None = None,
+    ) -> int:
+        """Write the rows that `scan` gives to a file, whole or not at all; an old one is replaced.
+
+        Rows pass through in batches. (Only where columns have dictionaries, Arrow's file format
+        needs all rows at once.)
+
+        Parameters
+        ----------
+        file : path-like
+            .parquet, .arrow, .feather, .ipc (Arrow's file format) or .arrows (its stream format).
+        format : "arrow", "arrows" or "parquet", optional
+            Default: as the file's name says.
+        filter, columns
+            As `scan`.
+
+        Returns
+        -------
+        int
+            How many rows there were.
+
+        Raises
+        ------
+        InvalidArgumentError
+            Another format, or a name that says none.
+        OSError
+            The file cannot be written.
+        pyarrow.ArrowInvalid
+            The filter fails for a row, as when a scan is read.
+        """
+        name = file_path(file)
+        chosen = choose_format(name, format)
+        return export(self.scan(filter=filter, columns=columns), name, chosen)
 
     def count(self, filter: pc.Expression | None = None) -> int:  # noqa: A002
         """How many rows there are, or for how many the filter is true."""

@@ -170,18 +170,75 @@ def test_old_readers_keep_their_rows(tmp_path: Path, vectors: Floats) -> None:
         assert late.read_all()["n"].to_pylist() == list(range(1000))
 
 
-def test_export(tmp_path: Path, vectors: Floats) -> None:
-    with create(tmp_path / "t") as table:
+def read_file(path: Path, kind: str) -> pa.Table:
+    if kind == "parquet":
+        return pq.read_table(path)
+    open_file = pa.ipc.open_file if kind == "arrow" else pa.ipc.open_stream
+    with pa.OSFile(str(path)) as file, open_file(file) as reader:
+        return reader.read_all()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("words.parquet", "parquet"),
+        ("words.arrow", "arrow"),
+        ("words.feather", "arrow"),
+        ("words.ARROWS", "arrows"),
+    ],
+)
+def test_export(tmp_path: Path, vectors: Floats, name: str, kind: str) -> None:
+    with create(tmp_path / "table") as table:
         table.put(make_rows(vectors[:100]))
         table.flush()
-        table.put(make_rows(vectors[100:150], 100))
-        reader = table.scan()
-        with pq.ParquetWriter(tmp_path / "t.parquet", reader.schema) as file:
-            for batch in reader:
-                file.write_batch(batch)
-        assert pq.read_table(tmp_path / "t.parquet").equals(table.scan().read_all())
-        with pa.OSFile(str(tmp_path / "t.arrow"), "wb") as sink:
-            pa.ipc.new_file(sink, table.schema).write_table(table.scan().read_all())
+        table.delete([word(3)])
+        table.put(make_rows(vectors[100:130], 100))
+        path = tmp_path / name
+        assert table.export(path) == 129
+        assert read_file(path, kind) == table.scan().read_all()
+        kept = pc.field("n") >= 110
+        assert table.export(path, filter=kept, columns=["_rowid", "n"]) == 20
+        assert read_file(path, kind) == table.scan(filter=kept, columns=["_rowid", "n"]).read_all()
+        assert table.export(path, filter=pc.field("n") < 0) == 0
+        assert read_file(path, kind).schema == table.schema
+        assert sorted(tmp_path.iterdir()) == sorted([path, tmp_path / "table"])
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow", "arrows"])
+def test_export_columns_of_dictionaries(tmp_path: Path, vectors: Floats, kind: str) -> None:
+    """Each generation, and the MemTable, has other words in its dictionary."""
+    lists = pa.list_(pa.dictionary(pa.int32(), pa.string()))
+    schema = pa.schema([("kinds", lists), ("v", pa.list_(pa.float32(), DIM))])
+    with forebay.Table.create(tmp_path / "table", schema, vector="v") as table:
+        kinds = [[f"{i} {i % 3}"] for i in range(30)]
+        for first in range(0, 30, 10):
+            table.flush()
+            rows = {"kinds": kinds[first : first + 10], "v": vectors[:10]}
+            table.put(rows)
+        assert table.export(tmp_path / "file", format=kind) == 30  # type: ignore[arg-type]
+        assert read_file(tmp_path / "file", kind)["kinds"].to_pylist() == kinds
+
+
+def test_export_that_fails(tmp_path: Path, vectors: Floats) -> None:
+    with create(tmp_path / "table") as table:
+        table.put(make_rows(vectors[:10]))
+        path = tmp_path / "words.parquet"
+        path.write_text("an older one", encoding="utf-8")
+        with pytest.raises(forebay.InvalidArgumentError, match=r"end in one of \.parquet"):
+            table.export(tmp_path / "words.csv")
+        with pytest.raises(forebay.InvalidArgumentError, match='"arrow", "arrows" or "parquet"'):
+            table.export(path, format="csv")  # type: ignore[arg-type]
+        with pytest.raises(forebay.InvalidArgumentError, match="no column 'x'"):
+            table.export(path, columns=["x"])
+        with pytest.raises(FileNotFoundError):
+            table.export(tmp_path / "nowhere" / "words.parquet")
+        # It divides by zero in the middle of the rows.
+        with pytest.raises(pa.ArrowInvalid, match="divide by zero"):
+            table.export(path, filter=pc.scalar(1) / (pc.field("n") - 5) > 0)
+        assert path.read_text(encoding="utf-8") == "an older one"
+        assert sorted(tmp_path.iterdir()) == sorted([path, tmp_path / "table"])
+    with pytest.raises(forebay.FailedPreconditionError):
+        table.export(path)
 
 
 def test_merges_in_the_background(tmp_path: Path, vectors: Floats) -> None:
