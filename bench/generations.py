@@ -37,6 +37,12 @@ ROWS_A_PUT = 1_000
 NUM_QUERIES = 500
 K = 10
 NPROBES = 50
+#: What the ratios should be: at most, or, below 0, at least.
+AIMS = {
+    ("search", "ratio"): 2.0,
+    ("p99", "ratio"): 3.0,
+    ("merge", "copied to encoded anew"): -5.0,
+}
 #: While searches are timed that flushes and merges might slow down.
 ROWS_A_SECOND = 10_000
 SECONDS = 15
@@ -150,6 +156,9 @@ def measure_p99(
         writer.join()
 
     busy = search_while(table, queries, threading.Thread(target=flush_and_merge))
+    table.flush()
+    table.merge()
+    rest = np.concatenate([rest, search_times(table, np.concatenate([queries] * 8))])
     table.close()
     # And where rows come as fast as they are taken: more threads than processors, mostly.
     table = make(folders.new(), model, max_memtable_rows=size // 16, merge_fan_in=4)
@@ -273,6 +282,13 @@ def measure_open(num_rows: int, folders: Folders) -> dict[str, float]:
     return {"rows": num_rows, **seconds}
 
 
+def verdict(aim: float | None, value: float) -> str:
+    if aim is None:
+        return ""
+    good = value >= -aim if aim < 0 else value <= aim
+    return f"  {'ok' if good else 'MISSED'}: {'at least' if aim < 0 else 'at most'} {abs(aim):g}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Generations: searches, flushes, merges, space.")
     parser.add_argument("--data", type=Path, default=GLOVE, help="a .npy file of float32 vectors")
@@ -301,7 +317,9 @@ def main() -> None:
 
     def keep(name: str, measured: dict[str, float]) -> None:
         figures[name] = measured
-        print(f"{name}:", *(f"\n  {key:45} {value:12,.3f}" for key, value in measured.items()))
+        print(f"{name}:")
+        for key, value in measured.items():
+            print(f"  {key:45} {value:12,.3f}{verdict(AIMS.get((name, key)), value)}")
 
     try:
         keep("search", measure_search(model, vectors, queries, arguments.rounds, folders))

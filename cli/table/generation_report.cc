@@ -53,17 +53,28 @@ nlohmann::ordered_json GenerationJson(const GenerationStats& generation) {
                                    {"index", generation.index_bytes},
                                    {"keys", generation.key_bytes},
                                    {"mask", generation.mask_bytes}}},
-                                 {"model", nullptr}};
+                                 {"model", nullptr},
+                                 {"quantization_error", nullptr},
+                                 {"drift", nullptr}};
   if (generation.model_fingerprint.has_value()) {
     json["model"] = fmt::format("{:016x}", *generation.model_fingerprint);
+  }
+  if (generation.quantization_error.has_value()) {
+    json["quantization_error"] = *generation.quantization_error;
+  }
+  if (generation.drift.has_value()) {
+    json["drift"] = *generation.drift;
   }
   return json;
 }
 
 std::string GenerationText(const GenerationStats& generation) {
-  const std::string model = generation.model_fingerprint.has_value()
-                                ? fmt::format("model {:016x}", *generation.model_fingerprint)
-                                : "no model";
+  std::string model = generation.model_fingerprint.has_value()
+                          ? fmt::format("model {:016x}", *generation.model_fingerprint)
+                          : "no model";
+  if (generation.drift.has_value()) {
+    model += fmt::format(", drift {:.2f}", *generation.drift);
+  }
   return fmt::format("{}, and {} dead; {} bytes (rows {}, index {}, keys {}, mask {}); {}",
                      Count(generation.num_rows), Count(generation.num_dead),
                      Count(BytesOf(generation)), Count(generation.row_bytes),

@@ -51,8 +51,8 @@ enum class SyncPolicy : std::uint8_t {
 /// What a table is created with, for its life.
 struct TableDefinition {
   /// Any Arrow schema whose columns have different names, none of them a result's (`_rowid`,
-  /// `_distance`, `query_index`). Dictionaries have indices of 32 or 64 bits; batches that are put
-  /// may have narrower ones.
+  /// `_distance`, `query_index`). Dictionaries have indices of 32 or 64 bits, and values
+  /// without dictionaries; batches that are put may have narrower indices.
   std::shared_ptr<arrow::Schema> schema;
   /// A fixed_size_list of float16, float32 or float64.
   std::string vector_column;
@@ -88,8 +88,8 @@ struct TableOptions {
   std::size_t num_threads = 1;  ///< That encode, at least 1.
   /// Compares the checksums of the generations' files, which reads all of them, and looks into what
   /// checksums cover: that strings are UTF-8, that offsets are in range. Without, an opening takes
-  /// milliseconds, and damage to those files is found by Verify, or not. (Manifests, logs, and the
-  /// sizes of files are always checked.)
+  /// milliseconds, and Verify finds what is damaged. (Manifests, models, logs, masks and the sizes
+  /// of files are checked always.)
   bool verify_on_open = true;
 };
 
@@ -151,6 +151,14 @@ struct GenerationStats {
   std::uint64_t key_bytes = 0;
   std::uint64_t mask_bytes = 0;
   std::optional<std::uint64_t> model_fingerprint = std::nullopt;  ///< None: it has no index.
+  /// The mean squared distance between a row (normalised for cosine) and what its code stands for,
+  /// by a sample, from when the generation was written.
+  std::optional<double> quantization_error = std::nullopt;
+  /// How many times that is what it was for the rows that the model was trained on (or, of a model
+  /// that was given, for the first that were flushed). Far above 1, rows have drifted away from
+  /// what it was made for: Train, then Merge, makes codes that fit them. None: it is an older
+  /// model's.
+  std::optional<double> drift = std::nullopt;
 };
 
 struct TableStats {

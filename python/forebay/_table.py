@@ -90,7 +90,7 @@ class Table(TableReader):
             Seconds, with sync="interval"; at least 0.001.
         max_memtable_rows, max_memtable_bytes : int
             A put that would take the MemTable beyond either waits until that has been flushed; one
-            that has more by itself is refused.
+            that has more by itself is refused. At most 2^31 - 1 rows.
         flush_on_close : bool
             `close` flushes the MemTable, so that the next opening has little to replay.
         merge_fan_in : int

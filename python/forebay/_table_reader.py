@@ -210,8 +210,8 @@ class TableReader(LiveObject):
         ------
         InvalidArgumentError
             Another format, or a name that says none.
-        OSError
-            The file cannot be written.
+        FileError
+            The file cannot be written, or is no regular file (an OSError too).
         pyarrow.ArrowInvalid
             The filter fails for a row, as when a scan is read.
         """
@@ -287,7 +287,10 @@ class TableReader(LiveObject):
             **numbers,
             waited_seconds=waited,
             generations=tuple(
-                GenerationStats(**of_one, model_fingerprint=model) for of_one, model in generations
+                GenerationStats(
+                    **of_one, model_fingerprint=model, quantization_error=error, drift=drift
+                )
+                for of_one, model, error, drift in generations
             ),
         )
 

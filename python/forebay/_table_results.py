@@ -72,6 +72,14 @@ class GenerationStats:
     mask_bytes: int
     #: Of the index's model; None: there is no index.
     model_fingerprint: int | None
+    #: The mean squared distance between a row (normalised for cosine) and what its code stands for,
+    #: by a sample, from when the generation was written.
+    quantization_error: float | None
+    #: How many times that is what it was for the rows that the model was trained on (or, of a model
+    #: that was given, for the first that were flushed). Far above 1, rows have drifted away from
+    #: what it was made for: `train`, then `merge`, makes codes that fit them. None: it is an older
+    #: model's.
+    drift: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ void BindModel(nanobind::module_& module);
 void BindTraining(nanobind::module_& module);
 void BindIndex(nanobind::module_& module);
 void BindFilter(nanobind::module_& module);
+void BindNewFile(nanobind::module_& module);
 void BindTable(nanobind::module_& module);
 
 }  // namespace forebay::python

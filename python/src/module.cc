@@ -17,5 +17,6 @@ NB_MODULE(_core, module) {
   forebay::python::BindTraining(module);
   forebay::python::BindIndex(module);
   forebay::python::BindFilter(module);
+  forebay::python::BindNewFile(module);
   forebay::python::BindTable(module);
 }

@@ -43,8 +43,9 @@ namespace {
 using Names = std::vector<std::string>;
 /// The numbers of a report, by name.
 using Numbers = std::map<std::string, std::uint64_t>;
-/// Those of a generation, and its model's fingerprint.
-using GenerationNumbers = std::pair<Numbers, std::optional<std::uint64_t>>;
+/// Those of a generation, its model's fingerprint, its quantization error, and its drift.
+using GenerationNumbers =
+    std::tuple<Numbers, std::optional<std::uint64_t>, std::optional<double>, std::optional<double>>;
 /// The members of SourceStats, in their order.
 using SourceNumbers = std::tuple<std::string, std::size_t, std::size_t, std::size_t, std::size_t,
                                  std::size_t, std::size_t, double>;
@@ -196,7 +197,8 @@ std::tuple<Numbers, double, std::vector<GenerationNumbers>> Stats(const OpenTabl
                                      {"index_bytes", generation.index_bytes},
                                      {"key_bytes", generation.key_bytes},
                                      {"mask_bytes", generation.mask_bytes}},
-                             generation.model_fingerprint);
+                             generation.model_fingerprint, generation.quantization_error,
+                             generation.drift);
   }
   return {{{"num_rows", stats.num_rows},
            {"num_dead", stats.num_dead},

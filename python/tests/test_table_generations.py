@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import random
 import threading
 from pathlib import Path
@@ -46,6 +47,7 @@ def test_flush_and_merge(tmp_path: Path, vectors: Floats, queries: Floats) -> No
         assert (merged.num_rows, merged.num_dead, merged.model_fingerprint) == (300, 0, None)
         assert (merged.row_bytes > 300 * DIM * 4, merged.key_bytes > 0) == (True, True)
         assert (merged.index_bytes, merged.mask_bytes) == (0, 0)
+        assert (merged.quantization_error, merged.drift) == (None, None)
         now = [table.search(queries, 5), table.scan().read_all(), table.get([word(250)])]
         assert all(a.equals(b) for a, b in zip(answers, now, strict=True))
         assert table.verify().num_keys == 350
@@ -219,6 +221,25 @@ def test_export_columns_of_dictionaries(tmp_path: Path, vectors: Floats, kind: s
         assert read_file(tmp_path / "file", kind)["kinds"].to_pylist() == kinds
 
 
+def test_export_replaces_files(tmp_path: Path, vectors: Floats) -> None:
+    """With their permissions, and where links lead to."""
+    with create(tmp_path / "table") as table:
+        for i in range(40):
+            table.put(make_rows(vectors[:100], 100 * i))
+        table.flush()
+        path = tmp_path / "words.parquet"
+        path.touch(mode=0o600)
+        link = tmp_path / "link"
+        link.symlink_to(path)
+        assert (
+            table.export(link, format="parquet", filter=pc.bit_wise_and(pc.field("n"), 1) == 0)
+            == 2000
+        )
+        assert link.is_symlink()
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert pq.ParquetFile(path).num_row_groups == 1, "small batches are put together"
+
+
 def test_export_that_fails(tmp_path: Path, vectors: Floats) -> None:
     with create(tmp_path / "table") as table:
         table.put(make_rows(vectors[:10]))
@@ -232,6 +253,10 @@ def test_export_that_fails(tmp_path: Path, vectors: Floats) -> None:
             table.export(path, columns=["x"])
         with pytest.raises(FileNotFoundError):
             table.export(tmp_path / "nowhere" / "words.parquet")
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(forebay.FileError, match="no regular file"):
+            table.export(tmp_path / "pipe", format="arrow")
+        (tmp_path / "pipe").unlink()
         # It divides by zero in the middle of the rows.
         with pytest.raises(pa.ArrowInvalid, match="divide by zero"):
             table.export(path, filter=pc.scalar(1) / (pc.field("n") - 5) > 0)

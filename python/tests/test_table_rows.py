@@ -162,7 +162,8 @@ def test_categories(tmp_path: Path) -> None:
     with forebay.Table.create(tmp_path / "table", pa.schema(fields), vector="v") as table:
         for first in (0, 100):
             kinds = [f"kind {first + i}" for i in range(100)]
-            table.put(pd.DataFrame({"kind": pd.Categorical(kinds), "v": [[1.0, 2.0]] * 100}))
+            frame = pd.DataFrame({"kind": pd.Categorical(kinds), "v": [[1.0, 2.0]] * 100})
+            table.put(frame if first == 0 else pa.Table.from_pandas(frame))
         table.flush()
         table.merge()
         found = table.scan(columns=["kind"]).read_all()["kind"].to_pylist()

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/half_float.h"
 #include "base/no_throw.h"
 #include "forebay/arrow.h"
 
@@ -119,7 +120,7 @@ std::vector<std::uint8_t> RowValidity(const FloatLists& from) {
   return validity;
 }
 
-float ToFloat32(arrow::util::Float16 value) { return value.ToFloat(); }
+float ToFloat32(arrow::util::Float16 value) { return HalfToFloat(value.bits()); }
 float ToFloat32(float value) { return value; }
 float ToFloat32(double value) {
   static_assert(std::numeric_limits<float>::is_iec559);  // So what is too large becomes infinite.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <functional>
 
 #include "simd/dispatch.h"
 
@@ -88,6 +89,18 @@ void SubtractCentroids(VectorView centroids, const std::uint32_t* partitions, st
     for (std::size_t d = 0; d < centroids.dim; ++d) {
       rows[i * centroids.dim + d] -= centroid[d];
     }
+  }
+}
+
+void DecodeRow(const IvfPqModel::Data& model, std::uint32_t partition, const std::uint8_t* code,
+               float* out) {
+  const ProductQuantizer::Data& pq = model.pq.data();
+  WithCopy(pq.sub_dim(), [&](const auto& copy) {
+    pq.num_bits == 8 ? Decode<8>(pq, code, copy, out) : Decode<4>(pq, code, copy, out);
+  });
+  if (model.residual) {
+    const float* const centroid = model.ivf.centroids().row(partition);
+    std::transform(out, out + pq.dim, centroid, out, std::plus<>());
   }
 }
 

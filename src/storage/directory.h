@@ -6,14 +6,12 @@
 //
 // Invariants:
 //   1. After a crash a file has the bytes of its last Sync, and any part of what was appended
-//   since;
-//      the names are those of the last SyncNames, and any of the changes since.
-//   2. What fails is kIoError, with os_error() as the system gave it: EEXIST where a name is taken,
-//      ENOENT where there is none.
+//      since; the names are those of the last SyncNames, and any of the changes since.
+//   2. What fails is kIoError, with os_error() as the system gave it: EEXIST where a name is
+//      taken, ENOENT where there is none.
 //   3. After a failed Append or Sync nothing is known of the bytes since the last Sync, and no
-//   later
-//      Sync makes up for it, not even of a file that is opened anew: that can be read says nothing
-//      of what is durable. Only bytes that are written again are.
+//      later Sync makes up for it, not even of a file that is opened anew: that can be read says
+//      nothing of what is durable. Only bytes that are written again are.
 #pragma once
 
 #include <cerrno>

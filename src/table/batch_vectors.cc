@@ -5,18 +5,22 @@
 #include <arrow/buffer.h>
 #include <arrow/extension_type.h>
 #include <arrow/type.h>
-#include <arrow/util/float16.h>
 
 #include <cstring>
+
+#include "base/half_float.h"
 
 namespace forebay::table {
 namespace {
 
-template <typename Stored>
-Stored Load(const std::uint8_t* from, std::size_t i) {
-  Stored value;
-  std::memcpy(&value, from + i * sizeof(Stored), sizeof(Stored));
-  return value;
+/// Of any alignment.
+template <typename Stored, typename Convert>
+void ConvertRow(const std::uint8_t* from, std::size_t dim, const Convert& convert, float* to) {
+  for (std::size_t i = 0; i < dim; ++i) {
+    Stored value;
+    std::memcpy(&value, from + i * sizeof(Stored), sizeof(Stored));
+    to[i] = convert(value);
+  }
 }
 
 /// A fixed_size_list, which it is or is stored as.
@@ -75,11 +79,12 @@ const float* BatchVectors::Row(std::size_t i, float* room) const {
   if (all_ != nullptr) {
     return all_->view().row(i);
   }
-  for (std::size_t j = 0; j < dim_; ++j) {
-    const std::size_t element = i * dim_ + j;
-    room[j] = is_half_
-                  ? arrow::util::Float16::FromBits(Load<std::uint16_t>(stored_, element)).ToFloat()
-                  : static_cast<float>(Load<double>(stored_, element));
+  if (is_half_) {
+    ConvertRow<std::uint16_t>(stored_ + i * dim_ * sizeof(std::uint16_t), dim_, HalfToFloat, room);
+  } else {
+    ConvertRow<double>(
+        stored_ + i * dim_ * sizeof(double), dim_,
+        [](double value) { return static_cast<float>(value); }, room);
   }
   return room;
 }

@@ -22,10 +22,7 @@ struct Identity {
 class SomeQueries {
  public:
   SomeQueries(Metric metric, VectorView queries, std::size_t k)
-      : metric_(metric),
-        dim_(queries.dim),
-        prepared_(queries.num_rows * queries.dim),
-        room_(kRowsTogether * queries.dim) {
+      : metric_(metric), dim_(queries.dim), prepared_(queries.num_rows * queries.dim) {
     nearest_.resize(queries.num_rows);
     for (std::size_t i = 0; i < queries.num_rows; ++i) {
       model::Prepare(metric, queries.row(i), dim_, prepared_.data() + i * dim_);
@@ -58,10 +55,12 @@ class SomeQueries {
 
   void Gather(const RowBatch& batch, std::uint32_t begin, std::uint32_t end, const RowSet& live) {
     rows_.clear();
+    const bool converts = batch.vectors.converts_when_read();
+    room_.resize(converts ? kRowsTogether * dim_ : room_.size());
     for (std::uint32_t row = begin; row < end; ++row) {
       if (live.Contains(row)) {
-        rows_.push_back({row, batch.vectors.Row(row - batch.first_ordinal,
-                                                room_.data() + rows_.size() * dim_)});
+        float* const room = converts ? room_.data() + rows_.size() * dim_ : nullptr;
+        rows_.push_back({row, batch.vectors.Row(row - batch.first_ordinal, room)});
       }
     }
   }

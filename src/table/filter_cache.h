@@ -6,8 +6,7 @@
 //
 // Invariants:
 //   1. There are kMaxEntries at most, and the bitmaps take kMaxBytes; the one that was not asked
-//   for
-//      the longest goes first.
+//      for the longest goes first.
 #pragma once
 
 #include <arrow/compute/expression.h>

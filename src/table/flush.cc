@@ -267,21 +267,17 @@ Status Table::Impl::FlushFrozen() {
     return next == batches.size() ? Result<std::shared_ptr<arrow::RecordBatch>>(nullptr)
                                   : projection->Of(*batches[next++]);
   };
-  const auto written = table::WriteGeneration(directory_.get(), schema_, std::move(content));
-  if (!written.ok()) {
-    return written.status();
-  }
   std::optional<IvfPqModel> model;
   if (frozen.index != nullptr) {
     model = frozen.index->model();
   }
-  auto source =
-      table::OpenGeneration(*directory_, *written, schema_, model, options_.verify_on_open);
-  if (!source.ok()) {
-    return RemoveUnlessOk(number, source.status());
+  auto made = table::MakeGeneration(directory_.get(), schema_, std::move(content), model,
+                                    options_.verify_on_open);
+  if (!made.ok()) {
+    return made.status();
   }
   Write write;
-  write.alone = [&] { return InstallFlushed(*written, *std::move(source)); };
+  write.alone = [&] { return InstallFlushed(*std::move(made)); };
   return RemoveUnlessOk(number, Commit(&write));
 }
 
@@ -302,17 +298,22 @@ Status Table::Impl::RemoveUnlessOk(std::uint64_t generation, Status status) {
   return status;
 }
 
-Status Table::Impl::InstallFlushed(const table::ManifestGeneration& generation, Source source) {
+Status Table::Impl::InstallFlushed(table::NewGeneration generation) {
   if (Status writable = CheckWritable(); !writable.ok()) {
     return writable;
   }
   auto after = std::make_shared<Version>(*version_);
   auto& place = after->sources[after->sources.size() - 2];
-  source.dead = place->dead;
-  source.num_dead = place->num_dead;
-  place = std::make_shared<const Source>(std::move(source));
+  generation.source.dead = place->dead;
+  generation.source.num_dead = place->num_dead;
+  place = std::make_shared<const Source>(std::move(generation.source));
   table::Manifest next = manifest_;
-  next.generations.push_back(generation);
+  if (generation.files.model_fingerprint == next.model_fingerprint &&
+      !next.model_quantization_error.has_value()) {
+    next.model_quantization_error = generation.files.quantization_error;
+    after->model_quantization_error = generation.files.quantization_error;
+  }
+  next.generations.push_back(std::move(generation.files));
   next.sequence_number = frozen_->sequence_number;
   next.next_row_id = after->memtable().rows.first_row_id();
   while (next.logs.front().name != frozen_->next_log) {

@@ -7,6 +7,8 @@
 #include <span>
 #include <string>
 
+#include "model/quantization_error.h"
+#include "model/sampling.h"
 #include "segment/key_file.h"
 #include "segment/mask_file.h"
 #include "segment/segment_file.h"
@@ -149,7 +151,16 @@ Status OpenMask(const storage::Directory& directory, const GenerationFiles& file
   return Status::Ok();
 }
 
-}  // namespace
+/// Calls body(what the manifest says, the mapped file, as a pointer) for each file that there is,
+/// until one fails.
+template <typename Files, typename Body>
+Status ForEachFile(Files& files, const Body& body) {
+  const ManifestGeneration& generation = files.generation;
+  Status status = body(generation.rows, &files.rows);
+  status = status.ok() && generation.index ? body(*generation.index, &files.index) : status;
+  status = status.ok() && generation.keys ? body(*generation.keys, &files.keys) : status;
+  return status.ok() && generation.mask ? body(*generation.mask, &files.mask) : status;
+}
 
 Result<ManifestGeneration> WriteGeneration(storage::Directory* directory, const TableSchema& schema,
                                            GenerationContent content) {
@@ -173,33 +184,33 @@ Result<ManifestGeneration> WriteGeneration(storage::Directory* directory, const 
       return segment::WriteKeys(directory, name, KindOf(schema), *std::move(content.keys));
     });
   }
-  if (!writer.status().ok()) {
-    RemoveGeneration(directory, content.number);
-    return writer.status();
-  }
-  return made;
+  return writer.status().ok() ? Result<ManifestGeneration>(std::move(made)) : writer.status();
 }
+
+/// For some of the rows, drawn at random; nullopt without an index.
+std::optional<double> SampleQuantizationError(const Source& source) {
+  if (source.index == nullptr) {
+    return std::nullopt;
+  }
+  const IvfPqModel& model = source.index->model();
+  const std::size_t dim = model.dim();
+  std::vector<float> room(dim);
+  std::vector<float> sample;
+  for (const std::size_t row :
+       model::SampleAscending(source.rows.size(), kMeasuredRows, source.generation.number)) {
+    const float* const vector = source.rows.Vector(static_cast<std::uint32_t>(row), room.data());
+    sample.insert(sample.end(), vector, vector + dim);
+  }
+  return model::QuantizationError(model, {sample.data(), sample.size() / dim, dim});
+}
+
+}  // namespace
 
 void RemoveGeneration(storage::Directory* directory, std::uint64_t number) {
   for (const auto part : {GenerationPart::kRows, GenerationPart::kIndex, GenerationPart::kKeys}) {
     static_cast<void>(directory->Remove(GenerationName(number, part)));
   }
 }
-
-namespace {
-
-/// Calls body(what the manifest says, the mapped file, as a pointer) for each file that there is,
-/// until one fails.
-template <typename Files, typename Body>
-Status ForEachFile(Files& files, const Body& body) {
-  const ManifestGeneration& generation = files.generation;
-  Status status = body(generation.rows, &files.rows);
-  status = status.ok() && generation.index ? body(*generation.index, &files.index) : status;
-  status = status.ok() && generation.keys ? body(*generation.keys, &files.keys) : status;
-  return status.ok() && generation.mask ? body(*generation.mask, &files.mask) : status;
-}
-
-}  // namespace
 
 Result<std::vector<GenerationFiles>> MapGenerations(
     const storage::Directory& directory, std::span<const ManifestGeneration> generations) {
@@ -233,7 +244,8 @@ Result<Source> OpenGeneration(const storage::Directory& directory, const Generat
                                   .index_bytes = BytesOf(generation.index),
                                   .key_bytes = BytesOf(generation.keys),
                                   .mask_bytes = BytesOf(generation.mask),
-                                  .model_fingerprint = generation.model_fingerprint}};
+                                  .model_fingerprint = generation.model_fingerprint,
+                                  .quantization_error = generation.quantization_error}};
   Status status = verify ? VerifyGenerationFiles(directory, files) : Status::Ok();
   status = status.ok() ? OpenRows(directory, files, schema, verify, &source) : status;
   if (status.ok() && files.index != nullptr) {
@@ -248,12 +260,22 @@ Result<Source> OpenGeneration(const storage::Directory& directory, const Generat
   return status.ok() ? Result<Source>(std::move(source)) : status;
 }
 
-Result<Source> OpenGeneration(const storage::Directory& directory,
-                              const ManifestGeneration& generation, const TableSchema& schema,
-                              const std::optional<IvfPqModel>& model, bool verify) {
-  const auto files = MapGenerations(directory, {&generation, 1});
-  return files.ok() ? OpenGeneration(directory, files->front(), schema, model, verify)
-                    : files.status();
+Result<NewGeneration> MakeGeneration(storage::Directory* directory, const TableSchema& schema,
+                                     GenerationContent content,
+                                     const std::optional<IvfPqModel>& model, bool verify) {
+  const std::uint64_t number = content.number;
+  auto written = WriteGeneration(directory, schema, std::move(content));
+  const auto files = written.ok() ? MapGenerations(*directory, {&*written, 1})
+                                  : Result<std::vector<GenerationFiles>>(written.status());
+  auto source = files.ok() ? OpenGeneration(*directory, files->front(), schema, model, verify)
+                           : Result<Source>(files.status());
+  if (!source.ok()) {
+    RemoveGeneration(directory, number);
+    return source.status();
+  }
+  source->generation.quantization_error = SampleQuantizationError(*source);
+  written->quantization_error = source->generation.quantization_error;
+  return NewGeneration{*std::move(written), *std::move(source)};
 }
 
 }  // namespace forebay::table

@@ -22,6 +22,9 @@
 
 namespace forebay::table {
 
+/// So many rows show how well a model fits.
+inline constexpr std::size_t kMeasuredRows = 1024;
+
 /// What a generation is made of.
 struct GenerationContent {
   std::uint64_t number = 0;
@@ -36,9 +39,17 @@ struct GenerationContent {
 /// Removes what there is of a generation's files, which no manifest names.
 void RemoveGeneration(storage::Directory* directory, std::uint64_t number);
 
-/// Its files, durably but for their names (SyncNames). Where it fails there are none.
-Result<ManifestGeneration> WriteGeneration(storage::Directory* directory, const TableSchema& schema,
-                                           GenerationContent content);
+/// A generation that no manifest names yet.
+struct NewGeneration {
+  ManifestGeneration files;
+  Source source;
+};
+
+/// Writes its files, durably but for their names (SyncNames), and opens them as OpenGeneration.
+/// Where it fails there are none.
+Result<NewGeneration> MakeGeneration(storage::Directory* directory, const TableSchema& schema,
+                                     GenerationContent content,
+                                     const std::optional<IvfPqModel>& model, bool verify);
 
 /// The files of a generation, mapped: they can be read even when they have been removed.
 struct GenerationFiles {
@@ -63,10 +74,5 @@ Status VerifyGenerationFiles(const storage::Directory& directory, const Generati
 Result<Source> OpenGeneration(const storage::Directory& directory, const GenerationFiles& files,
                               const TableSchema& schema, const std::optional<IvfPqModel>& model,
                               bool verify);
-
-/// MapGenerations and OpenGeneration of one.
-Result<Source> OpenGeneration(const storage::Directory& directory,
-                              const ManifestGeneration& generation, const TableSchema& schema,
-                              const std::optional<IvfPqModel>& model, bool verify);
 
 }  // namespace forebay::table

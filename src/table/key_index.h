@@ -4,8 +4,7 @@
 //
 // Invariants:
 //   1. A key that is here has exactly one row, the newest; it is alive while the MemTable is
-//   written
-//      to.
+//      written to.
 #pragma once
 
 #include <cstddef>

@@ -77,6 +77,16 @@ class JsonReader {
     Require(!text.has_value() || number.has_value(), key, "a number in hex");
     return number;
   }
+  /// nullopt also where there is none: tables were written without.
+  std::optional<double> PositiveOrNull(const char* key) {
+    const auto found = json_.find(key);
+    if (found == json_.end() || found->is_null()) {
+      return std::nullopt;
+    }
+    const bool good = found->is_number() && found->get<double>() >= 0;
+    return Require(good, key, "a positive number or null") ? std::optional(found->get<double>())
+                                                           : std::nullopt;
+  }
   /// An object with name, bytes and checksum.
   std::optional<FileSum> FileOrNull(const char* key) {
     const ordered_json* const value = Find(key, "a file or null");
@@ -118,14 +128,16 @@ ManifestGeneration ReadGeneration(const ordered_json& json, std::string* problem
   JsonReader reader(json);
   const auto rows = reader.FileOrNull("rows");
   const std::uint64_t num_rows = reader.Whole("num_rows");
-  ManifestGeneration generation = {.number = reader.Whole("number"),
-                                   .num_rows = static_cast<std::uint32_t>(num_rows),
-                                   .num_dead = reader.Whole("num_dead"),
-                                   .rows = rows.value_or(FileSum()),
-                                   .index = reader.FileOrNull("index"),
-                                   .model_fingerprint = reader.HexOrNull("model_fingerprint"),
-                                   .keys = reader.FileOrNull("keys"),
-                                   .mask = reader.FileOrNull("mask")};
+  ManifestGeneration generation = {
+      .number = reader.Whole("number"),
+      .num_rows = static_cast<std::uint32_t>(num_rows),
+      .num_dead = reader.Whole("num_dead"),
+      .rows = rows.value_or(FileSum()),
+      .index = reader.FileOrNull("index"),
+      .model_fingerprint = reader.HexOrNull("model_fingerprint"),
+      .quantization_error = reader.PositiveOrNull("quantization_error"),
+      .keys = reader.FileOrNull("keys"),
+      .mask = reader.FileOrNull("mask")};
   reader.Require(rows.has_value(), "rows", "a file");
   reader.Require(num_rows <= std::numeric_limits<std::uint32_t>::max(), "num_rows",
                  "less than 2^32");
@@ -147,6 +159,10 @@ ordered_json HexOrNull(const std::optional<std::uint64_t>& number) {
   return number.has_value() ? ordered_json(Hex(*number)) : ordered_json();
 }
 
+ordered_json NumberOrNull(const std::optional<double>& number) {
+  return number.has_value() ? ordered_json(*number) : ordered_json();
+}
+
 ordered_json ToJson(const ManifestGeneration& generation) {
   return {{"number", generation.number},
           {"num_rows", generation.num_rows},
@@ -154,6 +170,7 @@ ordered_json ToJson(const ManifestGeneration& generation) {
           {"rows", ToJson(generation.rows)},
           {"index", ToJson(generation.index)},
           {"model_fingerprint", HexOrNull(generation.model_fingerprint)},
+          {"quantization_error", NumberOrNull(generation.quantization_error)},
           {"keys", ToJson(generation.keys)},
           {"mask", ToJson(generation.mask)}};
 }
@@ -180,6 +197,7 @@ Result<Manifest> FromJson(const ordered_json& json, std::uint64_t version) {
     manifest.metric = *metric;
   }
   manifest.model_fingerprint = reader.HexOrNull("model_fingerprint");
+  manifest.model_quantization_error = reader.PositiveOrNull("model_quantization_error");
   const auto schema = arrow::util::base64_decode(reader.Text("schema"));
   if (reader.Require(schema.ok(), "schema", "base64")) {
     const auto bytes = std::as_bytes(std::span(*schema));
@@ -273,6 +291,7 @@ std::string SerializeManifest(const Manifest& manifest) {
       manifest.primary_key.has_value() ? ordered_json(*manifest.primary_key) : ordered_json();
   json["metric"] = MetricName(manifest.metric);
   json["model_fingerprint"] = HexOrNull(manifest.model_fingerprint);
+  json["model_quantization_error"] = NumberOrNull(manifest.model_quantization_error);
   json["generations"] = ordered_json::array();
   for (const ManifestGeneration& generation : manifest.generations) {
     json["generations"].push_back(ToJson(generation));

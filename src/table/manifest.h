@@ -5,8 +5,7 @@
 //
 // Invariants:
 //   1. A manifest's name appears when its bytes are durable. Of two writers that race, the one
-//   whose
-//      manifest is not the newest fails.
+//      whose manifest is not the newest fails.
 //   2. A manifest never changes. Whatever it names was durable before it.
 #pragma once
 
@@ -41,6 +40,8 @@ struct ManifestGeneration {
   segment::FileSum rows = {};
   std::optional<segment::FileSum> index = std::nullopt;
   std::optional<std::uint64_t> model_fingerprint = std::nullopt;  ///< Of the index.
+  /// Of the index's model, for a sample of the rows as they were written.
+  std::optional<double> quantization_error = std::nullopt;
   std::optional<segment::FileSum> keys = std::nullopt;
   std::optional<segment::FileSum> mask = std::nullopt;  ///< None: no row is dead.
 
@@ -56,6 +57,8 @@ struct Manifest {
   Metric metric = Metric::kL2;
   /// Fingerprint of the model, whose file ModelName names.
   std::optional<std::uint64_t> model_fingerprint = std::nullopt;
+  /// Of that model, for the rows that it was trained on, or the first that were flushed with it.
+  std::optional<double> model_quantization_error = std::nullopt;
   /// In the order of their rows.
   std::vector<ManifestGeneration> generations = {};
   std::uint64_t next_generation = 1;

@@ -311,36 +311,29 @@ Status Table::Impl::MergeGenerations(table::GenerationRange range, std::uint64_t
   if (schema_.key_column().has_value()) {
     content.keys = merging.Keys();
   }
-  std::optional<table::ManifestGeneration> generation;
-  Source source;
+  std::optional<table::NewGeneration> generation;
   if (merging.num_rows() > 0) {
-    const auto written = table::WriteGeneration(directory_.get(), schema_, std::move(content));
-    if (!written.ok()) {
-      return written.status();
+    auto made = table::MakeGeneration(directory_.get(), schema_, std::move(content), before->model,
+                                      options_.verify_on_open);
+    if (!made.ok()) {
+      return made.status();
     }
-    auto opened = table::OpenGeneration(*directory_, *written, schema_, before->model,
-                                        options_.verify_on_open);
-    if (!opened.ok()) {
-      return RemoveUnlessOk(number, opened.status());
-    }
-    generation = *written;
-    source = *std::move(opened);
+    generation = *std::move(made);
   }
   Write write;
   write.alone = [&] {
     // Flushes add generations behind these, and nobody else merges.
     const std::span now = std::span(version_->sources).subspan(range.first, range.count);
     if (const auto dead = merging.DeadSince(now); !dead.empty()) {
-      source.Kill(dead);
+      generation->source.Kill(dead);  // They were alive, so there is one.
     }
-    return InstallMerged(range, generation, std::move(source));
+    return InstallMerged(range, std::move(generation));
   };
   return RemoveUnlessOk(number, Commit(&write));
 }
 
 Status Table::Impl::InstallMerged(table::GenerationRange range,
-                                  const std::optional<table::ManifestGeneration>& generation,
-                                  Source source) {
+                                  std::optional<table::NewGeneration> generation) {
   if (Status writable = CheckWritable(); !writable.ok()) {
     return writable;
   }
@@ -353,8 +346,10 @@ Status Table::Impl::InstallMerged(table::GenerationRange range,
       all->insert(place, std::move(with));
     }
   };
-  replace(&after->sources, std::make_shared<const Source>(std::move(source)));
-  replace(&next.generations, generation.value_or(table::ManifestGeneration()));
+  replace(&after->sources,
+          generation ? std::make_shared<const Source>(std::move(generation->source)) : nullptr);
+  replace(&next.generations,
+          generation ? std::move(generation->files) : table::ManifestGeneration());
   return InstallGenerations(std::move(after), std::move(next));
 }
 

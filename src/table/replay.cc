@@ -119,6 +119,7 @@ Status Table::Impl::OpenGenerations(std::span<const table::GenerationFiles> file
   }
   if (manifest_.model_fingerprint.has_value()) {
     version->model = models.at(*manifest_.model_fingerprint);
+    version->model_quantization_error = manifest_.model_quantization_error;
   }
   for (const table::GenerationFiles& of_generation : files) {
     std::optional<IvfPqModel> model;
@@ -278,8 +279,9 @@ Status Table::Impl::BeginWriting(std::span<const LoggedRecord> replayed, bool al
   auto begun = std::make_shared<Version>(*version_);
   CountLogged(begun.get());
   Publish(std::move(begun));
-  flusher_ = std::make_unique<table::BackgroundThread>();
-  merger_ = std::make_unique<table::BackgroundThread>();
+  auto flusher = std::make_unique<table::BackgroundThread>();
+  merger_ = std::make_unique<table::BackgroundThread>();  // Where this fails there is neither.
+  flusher_ = std::move(flusher);
   if (options_.sync == SyncPolicy::kInterval) {
     timer_ = std::make_unique<table::SyncTimer>(options_.sync_interval, [this] { SyncNow(); });
   }

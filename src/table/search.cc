@@ -103,7 +103,7 @@ class GroupRows {
     thread_local std::vector<float> room;
     const std::size_t needed = converts_ ? refs.size() * dim : 0;
     if (room.size() > kMaxKept && room.size() > needed) {
-      room = {};
+      room = std::vector<float>();  // `= {}` would keep it.
     }
     room.resize(std::max(room.size(), needed));
     for (std::size_t i = 0; i < refs.size(); ++i) {

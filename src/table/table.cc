@@ -133,6 +133,7 @@ Result<TableStats> Table::Impl::Stats() const {
     stats.generations.push_back(source->generation);
     stats.generations.back().num_rows = source->num_live();
     stats.generations.back().num_dead = source->num_dead;
+    stats.generations.back().drift = (*version)->DriftOf(*source);
   }
   return stats;
 }

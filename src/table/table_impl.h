@@ -10,8 +10,7 @@
 //      logs those of the MemTables. A death is in a log, or in the mask of its generation, or both.
 //   3. A version is published when all that it shows is durable as far as the sync policy says.
 //   4. What can fail because of a batch comes before the log is written: whatever is in a log can
-//   be
-//      replayed. If anything fails after the first byte was written, the table takes no more
+//      be replayed. If anything fails after the first byte was written, the table takes no more
 //      writes: nobody knows what is in the log.
 //   5. Only the process that opened it writes: a forked child shares its lock, and the log's end.
 #pragma once
@@ -237,7 +236,7 @@ class Table::Impl {
   /// What the background thread does.
   Status FlushFrozen();
   /// The frozen MemTable is this generation from now on. The leader's.
-  Status InstallFlushed(const table::ManifestGeneration& generation, table::Source source);
+  Status InstallFlushed(table::NewGeneration generation);
   /// Writes masks of the generations that have deaths which their masks lack, and counts their
   /// bytes; their batches are durable then. The leader's.
   Status WriteMasks(table::Version* version, table::Manifest* next);
@@ -266,8 +265,7 @@ class Table::Impl {
   Status MergeGenerations(table::GenerationRange range, std::uint64_t bytes_per_second);
   /// `generation` takes the place of these; nullopt: none of their rows is alive. The leader's.
   Status InstallMerged(table::GenerationRange range,
-                       const std::optional<table::ManifestGeneration>& generation,
-                       table::Source source);
+                       std::optional<table::NewGeneration> generation);
 
   // replay.cc
   Status Replay();
@@ -284,8 +282,8 @@ class Table::Impl {
   // train.cc
   /// Brings the index, which has the first rows of the MemTable that begins with first_row_id, up
   /// to the last one, and makes it the table's. The leader's.
-  Status UseModel(const IvfPqModel& model, std::shared_ptr<IvfPqMemIndex> index,
-                  std::uint64_t first_row_id);
+  Status UseModel(const IvfPqModel& model, double quantization_error,
+                  std::shared_ptr<IvfPqMemIndex> index, std::uint64_t first_row_id);
 
   const std::shared_ptr<storage::Directory> directory_;  // Shared with attempts to open it.
   const table::TableSchema schema_;

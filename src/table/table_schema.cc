@@ -118,7 +118,7 @@ bool SaysTheSame(const arrow::DataType& a, const arrow::DataType& b) {
     return SaysTheSame(*a.field(0)->type(), *b.field(0)->type());
   }
   if (a.id() == arrow::Type::DICTIONARY && b.id() == a.id()) {  // Of whatever indices.
-    return DictionaryOf(a).value_type()->Equals(DictionaryOf(b).value_type());
+    return SaysTheSame(*DictionaryOf(a).value_type(), *DictionaryOf(b).value_type());
   }
   return (IsText(a) && IsText(b)) || (IsBytes(a) && IsBytes(b)) || a.Equals(b);
 }
@@ -144,32 +144,46 @@ Result<std::shared_ptr<arrow::Array>> ConformColumn(std::shared_ptr<arrow::Array
   return *std::move(cast);
 }
 
-/// A dictionary-encoded part with indices of less than 32 bits; nullptr: there is none.
-const arrow::DataType* FindNarrowDictionary(const arrow::DataType& type) {
+/// The first dictionary-encoded part for which choose(its type) is true; nullptr: there is none.
+template <typename Choose>
+const arrow::DataType* FindDictionary(const arrow::DataType& type, const Choose& choose) {
   if (type.id() == arrow::Type::EXTENSION) {
-    return FindNarrowDictionary(*static_cast<const arrow::ExtensionType&>(type).storage_type());
+    return FindDictionary(*static_cast<const arrow::ExtensionType&>(type).storage_type(), choose);
   }
   if (type.id() == arrow::Type::DICTIONARY) {
-    const bool narrow = DictionaryOf(type).index_type()->byte_width() < 4;
-    return narrow ? &type : FindNarrowDictionary(*DictionaryOf(type).value_type());
+    return choose(DictionaryOf(type)) ? &type
+                                      : FindDictionary(*DictionaryOf(type).value_type(), choose);
   }
   for (const auto& field : type.fields()) {
-    if (const arrow::DataType* const found = FindNarrowDictionary(*field->type())) {
+    if (const arrow::DataType* const found = FindDictionary(*field->type(), choose)) {
       return found;
     }
   }
   return nullptr;
 }
 
+/// Why the dictionaries of all rows cannot be put together; empty: they can.
+std::string_view WhyNotUnified(const arrow::DictionaryType& type) {
+  const auto any = [](const arrow::DictionaryType&) { return true; };
+  if (type.index_type()->byte_width() < 4) {
+    return "indices must have 32 or 64 bits (those of rows that are put may have less)";
+  }
+  return FindDictionary(*type.value_type(), any) == nullptr
+             ? ""
+             : "its values must not have dictionaries themselves";
+}
+
 }  // namespace
 
 Status TableSchema::CheckNew() const {
   for (const auto& field : schema_->fields()) {
-    if (const arrow::DataType* const narrow = FindNarrowDictionary(*field->type())) {
-      return Status::InvalidArgument(fmt::format(
-          "dictionaries must have indices of 32 or 64 bits, as the values of all rows get one "
-          "dictionary; '{}' has {}; declare int32 indices (what is put may have narrower ones)",
-          field->name(), narrow->ToString()));
+    const arrow::DataType* const found = FindDictionary(
+        *field->type(),
+        [](const arrow::DictionaryType& type) { return !WhyNotUnified(type).empty(); });
+    if (found != nullptr) {
+      return Status::InvalidArgument(
+          fmt::format("'{}' has {}; the values of all rows get one dictionary, so {}",
+                      field->name(), found->ToString(), WhyNotUnified(DictionaryOf(*found))));
     }
   }
   return Status::Ok();

@@ -34,8 +34,9 @@ class TableSchema {
                                   const std::optional<std::string>& primary_key);
 
   /// What a new table must not have, though older ones may: kInvalidArgument for dictionaries whose
-  /// indices have less than 32 bits. (A file has one dictionary for the values of all its rows, and
-  /// those of many batches are more than such an index may number.)
+  /// indices have less than 32 bits, or whose values have dictionaries. (A file has one dictionary
+  /// for the values of all its rows. Those of many batches are more than such an index may number,
+  /// and Arrow does not put together what has parts of its own.)
   [[nodiscard]] Status CheckNew() const;
 
   /// The Arrow schema as an IPC message, and back.

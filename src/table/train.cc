@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/no_throw.h"
+#include "model/quantization_error.h"
 #include "model/sampling.h"
 #include "table/log_files.h"
 #include "table/model_store.h"
@@ -39,6 +40,19 @@ std::vector<float> GatherLive(const Version& version, std::size_t dim, std::size
     vectors.insert(vectors.end(), vector, vector + dim);
   }
   return vectors;
+}
+
+/// For some of the rows that it was trained on, drawn at random.
+double SampleQuantizationError(const IvfPqModel& model, const std::vector<float>& trained,
+                               std::uint64_t seed) {
+  const std::size_t dim = model.dim();
+  std::vector<float> sample;
+  for (const std::size_t row :
+       model::SampleAscending(trained.size() / dim, table::kMeasuredRows, seed)) {
+    const auto begin = trained.begin() + static_cast<std::ptrdiff_t>(row * dim);
+    sample.insert(sample.end(), begin, begin + static_cast<std::ptrdiff_t>(dim));
+  }
+  return model::QuantizationError(model, {sample.data(), sample.size() / dim, dim});
 }
 
 /// Training draws as many rows for each centroid and codeword, so a copy of these is enough.
@@ -93,6 +107,7 @@ Status Table::Impl::Train(const TrainOptions& asked) {
     if (!model.ok()) {
       return model.status();
     }
+    const double error = SampleQuantizationError(*model, vectors, train.seed);
     auto made = IvfPqMemIndex::Create(*model, IndexOptions());
     if (!made.ok()) {
       return made.status();
@@ -104,13 +119,13 @@ Status Table::Impl::Train(const TrainOptions& asked) {
       return indexed;
     }
     Write write;
-    write.alone = [&] { return UseModel(*model, index, rows.first_row_id()); };
+    write.alone = [&] { return UseModel(*model, error, index, rows.first_row_id()); };
     return Commit(&write);
   });
 }
 
-Status Table::Impl::UseModel(const IvfPqModel& model, std::shared_ptr<IvfPqMemIndex> index,
-                             std::uint64_t first_row_id) {
+Status Table::Impl::UseModel(const IvfPqModel& model, double quantization_error,
+                             std::shared_ptr<IvfPqMemIndex> index, std::uint64_t first_row_id) {
   if (Status writable = CheckWritable(); !writable.ok()) {
     return writable;
   }
@@ -140,6 +155,8 @@ Status Table::Impl::UseModel(const IvfPqModel& model, std::shared_ptr<IvfPqMemIn
     }
     table::Manifest next = manifest_;
     next.model_fingerprint = model.fingerprint();
+    next.model_quantization_error = quantization_error;
+    after->model_quantization_error = quantization_error;
     if (Status published = PublishNext(std::move(next)); !published.ok()) {
       return Poison(published);  // It may be the newest one or not.
     }

@@ -185,9 +185,10 @@ Status Table::Impl::VerifySource(const std::shared_ptr<const Source>& of_version
   if (rows.empty()) {
     return Status::Ok();
   }
-  // From where the first row is, to everywhere.
+  // From where the first row is, to everywhere; by the codes, as all raw vectors may not fit
+  // memory.
   TableSearchOptions everything = {
-      .k = source.rows.size(), .nprobes = SIZE_MAX, .refine_factor = 1};
+      .k = source.rows.size(), .nprobes = SIZE_MAX, .refine_factor = 0};
   std::vector<SourceStats> stats;
   std::vector<float> room(schema_.dim());
   const VectorView query = {source.rows.Vector(rows.front(), room.data()), 1, schema_.dim()};

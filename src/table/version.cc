@@ -5,6 +5,7 @@
 #include <arrow/type.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "table/row_runs.h"
@@ -25,6 +26,18 @@ std::uint64_t Version::num_dead() const {
     count += source->num_dead;
   }
   return count;
+}
+
+std::optional<double> Version::DriftOf(const Source& source) const {
+  const GenerationStats& stats = source.generation;
+  const bool same = model.has_value() && stats.model_fingerprint == model->fingerprint();
+  if (!same || !stats.quantization_error.has_value() || !model_quantization_error.has_value()) {
+    return std::nullopt;
+  }
+  if (*model_quantization_error == 0) {  // Few different rows, each with a code of its own.
+    return *stats.quantization_error == 0 ? 1 : std::numeric_limits<double>::infinity();
+  }
+  return *stats.quantization_error / *model_quantization_error;
 }
 
 std::optional<RowPlace> Version::FindRow(std::uint64_t row_id) const {

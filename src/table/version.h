@@ -42,9 +42,10 @@ struct FoundRow {
 
 struct Version {
   std::vector<std::shared_ptr<const Source>> sources;
-  std::uint64_t sequence_number = 0;  ///< Of the last batch; 0: none.
-  std::uint64_t wal_bytes = 0;        ///< Of all logs.
-  std::optional<IvfPqModel> model;    ///< Of the MemTable, and of those to come.
+  std::uint64_t sequence_number = 0;               ///< Of the last batch; 0: none.
+  std::uint64_t wal_bytes = 0;                     ///< Of all logs.
+  std::optional<IvfPqModel> model;                 ///< Of the MemTable, and of those to come.
+  std::optional<double> model_quantization_error;  ///< As the manifest has it.
 
   [[nodiscard]] const Source& memtable() const { return *sources.back(); }
   [[nodiscard]] std::uint32_t memtable_place() const {
@@ -59,6 +60,8 @@ struct Version {
     return sources[row.source]->rows.Vector(row.ordinal, room);
   }
 
+  /// As GenerationStats has it.
+  [[nodiscard]] std::optional<double> DriftOf(const Source& source) const;
   /// The live row with this `_rowid`.
   [[nodiscard]] std::optional<RowPlace> FindRow(std::uint64_t row_id) const;
   /// The live row of a key that is not in the MemTable.

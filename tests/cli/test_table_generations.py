@@ -91,7 +91,7 @@ def test_stats_of_generations(forebay: Forebay, generations: Path) -> None:
         kinds = {kind for kind, count in generation["bytes"].items() if count > 0}
         masked = {"mask"} if generation["dead"] else set()
         assert kinds == {"rows", "keys"} | masked
-        assert generation["model"] is None
+        assert (generation["model"], generation["drift"]) == (None, None)
     text = done(forebay("stats", generations))
     assert "\ngeneration 1  79, and 21 dead; " in text
     assert ", index 0, " in text
@@ -107,6 +107,9 @@ def test_generations_with_a_model(forebay: Forebay, generations: Path) -> None:
     (stats,) = json_lines(forebay("stats", generations, "--json"))
     (merged,) = stats["generations"]
     assert merged["model"] == trained["fingerprint"]
+    assert 0.5 < merged["drift"] < 2
+    assert merged["quantization_error"] > 0
+    assert f", drift {merged['drift']:.2f}\n" in done(forebay("stats", generations))
     assert (merged["rows"], merged["dead"], merged["bytes"]["index"] > 0) == (298, 0, True)
     (report,) = json_lines(forebay("verify", generations, "--json"))
     assert (report["rows"], report["codes"]) == (298, 298)

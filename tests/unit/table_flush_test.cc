@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -83,7 +85,6 @@ class TableFlushTest : public ::testing::Test {
   std::optional<Table> table_;
   TableOptions options_;
 
- private:
   void Open() {
     table_.reset();
     auto opened =
@@ -277,6 +278,88 @@ TEST_F(TableFlushTest, TrainingAndMergesGiveGenerationsTheirIndex) {
   EXPECT_EQ(Nearest(8, 17, 1), "0 0 w348 348");
 }
 
+TEST_F(TableFlushTest, DriftIsSeenAndMended) {
+  const TrainOptions train = {.num_partitions = 1, .num_sub_vectors = 2, .num_bits = 4};
+  Make();
+  ASSERT_TRUE(table_->Put(*Grid(0, 400)).ok());
+  ASSERT_EQ(table_->Train(train).ToString(), "ok");
+  ASSERT_EQ(table_->Flush().ToString(), "ok");
+  ASSERT_TRUE(table_->Put(*Grid(10'000, 400)).ok());  // Far away.
+  ASSERT_EQ(table_->Flush().ToString(), "ok");
+  const auto check = [&] {
+    ASSERT_EQ(Generations().size(), 2U);
+    EXPECT_NEAR(Generations()[0].drift.value(), 1.0, 0.2) << "rows that it was trained on";
+    EXPECT_GT(Generations()[1].drift.value(), 100.0);
+    EXPECT_GT(Generations()[1].quantization_error.value(), 400.0 * 400.0);
+  };
+  check();
+  Recover();
+  check();
+  ASSERT_EQ(table_->Train(train).ToString(), "ok");
+  EXPECT_EQ(Generations()[1].drift, std::nullopt) << "an older model's";
+  EXPECT_TRUE(Generations()[1].quantization_error.has_value());
+  ASSERT_EQ(table_->Merge().ToString(), "ok");
+  EXPECT_NEAR(Generations()[0].drift.value(), 1.0, 0.3);
+}
+
+TEST_F(TableFlushTest, DriftWithAModelThatWasGivenIsSinceTheFirstFlush) {
+  Make();
+  ASSERT_TRUE(table_->Put(*Grid(0, 400)).ok());
+  ASSERT_EQ(table_->Flush().ToString(), "ok");
+  EXPECT_EQ(Generations()[0].quantization_error, std::nullopt) << "no model";
+  ASSERT_EQ(table_->Train({.num_partitions = 1, .num_sub_vectors = 2, .num_bits = 4}).ToString(),
+            "ok");
+  TableDefinition definition = WordTable();
+  definition.model = table_->model();
+  table_.reset();
+  directory_ = std::make_shared<FaultyDirectory>();
+  Make(definition);
+  for (const std::int64_t first : {10'000, 0}) {
+    ASSERT_TRUE(table_->Put(*Grid(first, 100)).ok());
+    ASSERT_EQ(table_->Flush().ToString(), "ok");
+  }
+  Reopen();
+  EXPECT_EQ(Generations()[0].drift, 1.0);
+  EXPECT_LT(Generations()[1].drift.value(), 0.01);
+}
+
+TEST_F(TableFlushTest, SourcesOfOneModelAreSearchedAsOne) {
+  Make();
+  ASSERT_TRUE(table_->Put(*Grid(0, 200)).ok());
+  ASSERT_EQ(table_->Train({.num_partitions = 8, .num_sub_vectors = 2, .num_bits = 4}).ToString(),
+            "ok");
+  for (const std::int64_t first : {200, 300, 400}) {
+    ASSERT_EQ(table_->Flush().ToString(), "ok");
+    ASSERT_TRUE(table_->Put(*Grid(first, 100)).ok());
+  }
+  const float query[] = {3, 4};
+  const auto found = table_->Search({query, 1, 2}, {.k = 5, .nprobes = 3});
+  ASSERT_TRUE(found.ok()) << found.status().ToString();
+  ASSERT_EQ(found->sources.size(), 1U) << "one set of coarse distances and tables, one heap";
+  EXPECT_EQ(found->sources[0].source, "generation 1, generation 2, generation 3, memtable");
+  EXPECT_EQ(found->sources[0].probed_partitions, 3U) << "each once for all of them";
+  EXPECT_EQ(found->sources[0].num_rows, 500U);
+}
+
+TEST_F(TableFlushTest, MergesInTheBackgroundKeepTheirPace) {
+  TableOptions options = Options();
+  options.merge_fan_in = 2;
+  options.merge_bytes_per_second = 20'000;
+  Make(WordTable(), options);
+  ASSERT_TRUE(table_->Put(*Grid(0, 250)).ok());
+  ASSERT_EQ(table_->Flush().ToString(), "ok");
+  ASSERT_TRUE(table_->Put(*Grid(250, 250)).ok());
+  const auto start = std::chrono::steady_clock::now();
+  ASSERT_EQ(table_->Flush().ToString(), "ok");
+  while (Generations().size() > 1) {
+    ASSERT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(60));
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  // 500 vectors of 8 bytes.
+  EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(200));
+  EXPECT_EQ(table_->Count().value(), 500U);
+}
+
 TEST_F(TableFlushTest, GenerationsOfOneSizeAreMergedInTheBackground) {
   TableOptions options = Options(10);
   options.merge_fan_in = 3;
@@ -408,6 +491,42 @@ TEST_F(TableFlushTest, WhatCrashesLeaveIsFlushedWhereAMemTableHoldsLess) {
   Recover();
   EXPECT_EQ(table_->recovery().num_rows, 0U);
   EXPECT_EQ(table_->Count().value(), 200U);
+}
+
+TEST_F(TableFlushTest, AnOpeningWhoseFlushFailsLosesNothing) {
+  for (const bool has_key : {true, false}) {
+    TableDefinition definition = WordTable();
+    if (!has_key) {
+      definition.primary_key.reset();
+    }
+    TableOptions options = Options();
+    options.sync = has_key ? SyncPolicy::kInterval : SyncPolicy::kNone;
+    table_.reset();
+    directory_ = std::make_shared<FaultyDirectory>();
+    Make(definition, options);
+    ASSERT_TRUE(table_->Put(*Grid(0, 200)).ok());
+    ASSERT_EQ(table_->Close().ToString(), "ok");
+    options_.max_memtable_rows = 100;
+    const auto closed = directory_;
+    std::size_t num_unflushed = 0;
+    for (std::uint64_t operation = 1; operation <= 60; ++operation) {
+      directory_ = closed->AfterCrash(AfterPowerCut::kNothing, 0);
+      directory_->FailAt({.operation = directory_->num_operations() + operation, .error = ENOSPC});
+      table_.reset();
+      auto opened =
+          Table::Impl::Open(std::make_unique<testing::SharedDirectory>(directory_), options_);
+      directory_->FailAt({});
+      if (opened.ok()) {
+        num_unflushed += opened->stats()->generations.empty() ? 1U : 0U;
+        EXPECT_EQ(opened->Count().value(), 200U) << "operation " << operation;
+        static_cast<void>(opened->Close());
+      }
+      Open();
+      EXPECT_EQ(Generations().size(), 1U);
+      EXPECT_EQ(table_->Count().value(), 200U) << "operation " << operation;
+    }
+    EXPECT_GT(num_unflushed, 3U) << "it opens, and the next put tells";
+  }
 }
 
 TEST_F(TableFlushTest, FilesThatAreMappedAreReadWhenTheyAreGone) {
