@@ -271,8 +271,7 @@ Status Table::Impl::FlushFrozen() {
   if (frozen.index != nullptr) {
     model = frozen.index->model();
   }
-  auto made = table::MakeGeneration(directory_.get(), schema_, std::move(content), model,
-                                    options_.verify_on_open);
+  auto made = table::MakeGeneration(directory_.get(), schema_, std::move(content), model);
   if (!made.ok()) {
     return made.status();
   }

@@ -262,12 +262,13 @@ Result<Source> OpenGeneration(const storage::Directory& directory, const Generat
 
 Result<NewGeneration> MakeGeneration(storage::Directory* directory, const TableSchema& schema,
                                      GenerationContent content,
-                                     const std::optional<IvfPqModel>& model, bool verify) {
+                                     const std::optional<IvfPqModel>& model) {
   const std::uint64_t number = content.number;
   auto written = WriteGeneration(directory, schema, std::move(content));
   const auto files = written.ok() ? MapGenerations(*directory, {&*written, 1})
                                   : Result<std::vector<GenerationFiles>>(written.status());
-  auto source = files.ok() ? OpenGeneration(*directory, files->front(), schema, model, verify)
+  auto source = files.ok() ? OpenGeneration(*directory, files->front(), schema, model,
+                                            /*verify=*/false)
                            : Result<Source>(files.status());
   if (!source.ok()) {
     RemoveGeneration(directory, number);

@@ -45,11 +45,11 @@ struct NewGeneration {
   Source source;
 };
 
-/// Writes its files, durably but for their names (SyncNames), and opens them as OpenGeneration.
-/// Where it fails there are none.
+/// Writes its files, durably but for their names (SyncNames), and opens them: what has just been
+/// summed is not read again for it. Where it fails there are none.
 Result<NewGeneration> MakeGeneration(storage::Directory* directory, const TableSchema& schema,
                                      GenerationContent content,
-                                     const std::optional<IvfPqModel>& model, bool verify);
+                                     const std::optional<IvfPqModel>& model);
 
 /// The files of a generation, mapped: they can be read even when they have been removed.
 struct GenerationFiles {

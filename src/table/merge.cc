@@ -313,8 +313,7 @@ Status Table::Impl::MergeGenerations(table::GenerationRange range, std::uint64_t
   }
   std::optional<table::NewGeneration> generation;
   if (merging.num_rows() > 0) {
-    auto made = table::MakeGeneration(directory_.get(), schema_, std::move(content), before->model,
-                                      options_.verify_on_open);
+    auto made = table::MakeGeneration(directory_.get(), schema_, std::move(content), before->model);
     if (!made.ok()) {
       return made.status();
     }
