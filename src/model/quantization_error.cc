@@ -45,8 +45,8 @@ double SumOfErrors(const IvfPqModel& model, VectorView rows, Scratch* scratch) {
   for (std::size_t i = 0; i < rows.num_rows; ++i) {
     DecodeRow(model.data(), scratch->partitions[i],
               scratch->codes.data() + i * model.pq().code_len(), scratch->decoded.data());
-    sum +=
-        double{simd::Active().l2(scratch->prepared.data() + i * dim, scratch->decoded.data(), dim)};
+    sum += static_cast<double>(
+        simd::Active().l2(scratch->prepared.data() + i * dim, scratch->decoded.data(), dim));
   }
   return sum;
 }

@@ -25,7 +25,7 @@ TEST(HalfFloatTest, EveryNumberIsExact) {
     const auto bits = static_cast<std::uint16_t>(i);
     const float converted = HalfToFloat(bits);
     if ((bits & 0x7c00U) != 0x7c00U) {
-      ASSERT_EQ(double{converted}, Value(bits)) << i;
+      ASSERT_EQ(static_cast<double>(converted), Value(bits)) << i;
       ASSERT_EQ(std::signbit(converted), std::signbit(Value(bits))) << i;
     } else if ((bits & 0x3ffU) == 0) {
       ASSERT_EQ(std::abs(converted), std::numeric_limits<float>::infinity()) << i;

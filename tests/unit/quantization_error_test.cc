@@ -34,7 +34,8 @@ double Element(const IvfPqModel& model, const NaiveIndex::Row& row, std::size_t 
   const std::size_t m = i / sub_dim;
   const std::size_t codeword = m * model.pq().num_codewords() + row.codewords[m];
   const float centroid = model.residual() ? model.ivf().centroids().row(row.partition)[i] : 0;
-  return double{centroid} + double{model.pq().codebook()[codeword * sub_dim + i % sub_dim]};
+  return static_cast<double>(centroid) +
+         static_cast<double>(model.pq().codebook()[codeword * sub_dim + i % sub_dim]);
 }
 
 TEST_P(QuantizationErrorTest, IsThatOfTheCodes) {
