@@ -1,8 +1,8 @@
 // BlockStore: the memory of an index's blocks, which are numbered in the order of allocation: its
 // own, or someone else's where blocks lie one behind the other.
 //
-// Thread safety: one writer (Allocate), any number of readers. A reader asks for blocks only whose
-// number was published to it after their allocation.
+// Thread safety: one writer (Allocate, CountListBytes), any number of readers. A reader asks for
+// blocks only whose number was published to it after their allocation.
 //
 // Invariants:
 //   1. Blocks never move and are freed only with the store.
@@ -61,6 +61,13 @@ class BlockStore {
   /// Allocated ones. Any thread.
   [[nodiscard]] std::size_t num_blocks() const { return num_blocks_.LoadAcquire(); }
 
+  /// Counts memory in which partitions keep the numbers of their blocks.
+  void CountListBytes(std::size_t num_bytes) {
+    list_bytes_.StoreRelease(list_bytes_.LoadByWriter() + num_bytes);
+  }
+  /// What was counted. Any thread.
+  [[nodiscard]] std::size_t list_bytes() const { return list_bytes_.LoadAcquire(); }
+
  private:
   static constexpr std::size_t kFirst = 64;
   static constexpr std::size_t kMaxChunks = 27;  // 2^32 blocks and more.
@@ -74,6 +81,7 @@ class BlockStore {
   std::array<const std::uint8_t*, kMaxChunks> chunks_{};
   std::array<AlignedArray<std::uint8_t>, kMaxChunks> owned_;  // What chunks_ point to, or nothing.
   Published<std::size_t> num_blocks_{0};
+  Published<std::size_t> list_bytes_{0};
 };
 
 }  // namespace forebay::index

@@ -64,9 +64,7 @@ MemoryUsage IvfPqMemIndex::Impl::Usage() const {
   usage.codes = num_lanes * layout().code_len();
   usage.ordinals = num_lanes * sizeof(std::uint32_t);
   usage.vector_terms = layout().has_terms() ? num_lanes * sizeof(float) : 0;
-  for (const index::Partition& partition : partitions) {
-    usage.partitions += sizeof(index::Partition) + partition.list_bytes();
-  }
+  usage.partitions = partitions.size() * sizeof(index::Partition) + blocks.list_bytes();
   usage.row_positions = row_positions.allocated_bytes() + stored_positions.allocated_bytes();
   return usage;
 }

@@ -63,6 +63,7 @@ void Partition::Adopt(std::uint32_t first_block, std::uint32_t num_rows) {
   const std::uint32_t last = (num_rows - 1) / simd::kBlockLanes;
   if (last >= kInHead) {
     list_.StoreRelease(MakeList(last + 1 - kInHead).release());
+    store_->CountListBytes(BytesOf(*list_.LoadByWriter()));
   }
   BlockList* const list = list_.LoadByWriter();
   for (std::uint32_t b = 0; b <= last; ++b) {
@@ -109,13 +110,14 @@ Partition::BlockList* Partition::ListWithRoomFor(std::size_t i) {
   }
   longer->replaced.reset(list);
   list_.StoreRelease(longer.get());
+  store_->CountListBytes(BytesOf(*longer));
   return longer.release();
 }
 
 std::size_t Partition::list_bytes() const {
   std::size_t bytes = 0;
   for (const BlockList* list = list_.LoadAcquire(); list != nullptr; list = list->replaced.get()) {
-    bytes += sizeof(BlockList) + list->size * sizeof(std::uint32_t);
+    bytes += BytesOf(*list);
   }
   return bytes;
 }

@@ -132,6 +132,9 @@ class alignas(kCacheLine) Partition {
     return b < kInHead ? head_[b] : list->numbers[b - kInHead];
   }
   static std::unique_ptr<BlockList> MakeList(std::size_t size);
+  static std::size_t BytesOf(const BlockList& list) {
+    return sizeof(BlockList) + list.size * sizeof(std::uint32_t);
+  }
   void AddBlock();
   /// The list, or a longer one in its place, if it ends before i.
   BlockList* ListWithRoomFor(std::size_t i);

@@ -102,7 +102,10 @@ Status Rows::Append(std::shared_ptr<arrow::RecordBatch> batch, int vector_column
       break;
     }
     batch = *std::move(joined);
-    batches_.resize(batches_.size() + 1 - together.size());
+    for (std::size_t i = 1; i < together.size(); ++i) {
+      num_bytes_ -= batches_.back()->num_bytes;
+      batches_.pop_back();
+    }
   }
   const auto num_bytes = SizeOf(*batch);
   if (!num_bytes.ok()) {
@@ -113,13 +116,15 @@ Status Rows::Append(std::shared_ptr<arrow::RecordBatch> batch, int vector_column
     return vectors.status();
   }
   const std::uint64_t in_memory = *num_bytes + vectors->num_bytes();
-  batches_.push_back(std::make_shared<const RowBatch>(
-      RowBatch{.first_ordinal = size(),
-               .num_rows = static_cast<std::uint32_t>(batch->num_rows()),
-               .batch = std::move(batch),
-               .vectors = *std::move(vectors),
-               .num_bytes = in_memory,
-               .first_row_id = first_row_id_ + size()}));
+  const auto num_rows = static_cast<std::uint32_t>(batch->num_rows());
+  num_bytes_ += in_memory;
+  batches_.push_back(
+      std::make_shared<const RowBatch>(RowBatch{.first_ordinal = size(),
+                                                .num_rows = num_rows,
+                                                .batch = std::move(batch),
+                                                .vectors = *std::move(vectors),
+                                                .num_bytes = in_memory,
+                                                .first_row_id = first_row_id_ + size()}));
   return Status::Ok();
 }
 
@@ -159,14 +164,6 @@ Result<Rows> Rows::OfGeneration(std::span<const std::shared_ptr<arrow::RecordBat
   }
   rows.first_row_id_ = rows.batches_.empty() ? 0 : rows.batches_.front()->first_row_id;
   return rows;
-}
-
-std::uint64_t Rows::num_bytes() const {
-  std::uint64_t bytes = 0;
-  for (const auto& batch : batches_) {
-    bytes += batch->num_bytes;
-  }
-  return bytes;
 }
 
 const RowBatch& Rows::BatchOf(std::uint32_t ordinal) const {

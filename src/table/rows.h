@@ -65,7 +65,8 @@ class Rows {
                                   int vector_column) const;
 
   [[nodiscard]] std::uint32_t size() const { return batches_.empty() ? 0 : batches_.back()->end(); }
-  [[nodiscard]] std::uint64_t num_bytes() const;
+  /// Of memory.
+  [[nodiscard]] std::uint64_t num_bytes() const { return num_bytes_; }
   /// The first row's, or, where there is none yet, what it will be.
   [[nodiscard]] std::uint64_t first_row_id() const { return first_row_id_; }
   [[nodiscard]] std::uint64_t row_id(std::uint32_t ordinal) const;
@@ -88,6 +89,7 @@ class Rows {
   Status Append(std::shared_ptr<arrow::RecordBatch> batch, int vector_column);
 
   std::uint64_t first_row_id_;
+  std::uint64_t num_bytes_ = 0;  // Of all batches.
   std::vector<std::shared_ptr<const RowBatch>> batches_;
 };
 

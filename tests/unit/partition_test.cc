@@ -294,6 +294,7 @@ TEST(PartitionTest, RowsThatWereReservedAreNotAllocatedAgain) {
   }
   EXPECT_EQ(owned.store.num_blocks(), 32U);
   EXPECT_EQ(owned.partition.list_bytes(), list_bytes);
+  EXPECT_EQ(owned.store.list_bytes(), list_bytes) << "counted as they are made";
   ExpectBlocksEqual(owned.partition, model.ordinals.size(), model, 1, false);
 }
 
