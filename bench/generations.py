@@ -9,12 +9,12 @@
 Prints, and with --json FILE keeps:
 
     search     a MemTable and eight generations beside one merged generation, interleaved
-    p99        of searches while 10,000 rows a second are put and the table is flushed and merged
-               without end, beside the same table at rest; and while rows are put as fast as it goes
     merge      rows/s, where codes are copied and where all rows are encoded anew for another model;
                and rows/s of forebay.Index, which only encodes them
     bytes      written for each byte of rows (log, flushes, merges), and in the files afterwards
     open       seconds for a table of --open-rows rows of 128 dimensions, with checksums and without
+    p99        of searches while 10,000 rows a second are put and the table is flushed and merged
+               without end, beside the same table at rest; and while rows are put as fast as it goes
 """
 
 from __future__ import annotations
@@ -325,10 +325,11 @@ def main() -> None:
 
     try:
         keep("search", measure_search(model, vectors, queries, arguments.rounds, folders))
-        keep("p99", measure_p99(model, vectors, queries, folders))
         keep("merge", measure_merge(model, other, vectors, arguments.rounds, folders))
         keep("bytes", measure_bytes(model, vectors, folders))
         keep("open", measure_open(arguments.open_rows, folders))
+        # Last: it writes gigabytes, after which a disk may be slow for a while.
+        keep("p99", measure_p99(model, vectors, queries, folders))
     finally:
         folders.remove()
     if arguments.json:
