@@ -1,14 +1,18 @@
 // Create, Open and Close: what is there again, and who may write.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <thread>
 
+#include "support/sanitizers.h"
+#include "support/shared_directory.h"
 #include "table_words.h"
 
 namespace forebay {
@@ -225,6 +229,38 @@ std::uint64_t NumSyncs(SyncPolicy sync) {
     EXPECT_TRUE(table.Put(*Rows(kTwo)).ok());
   }
   return table.stats()->num_syncs;
+}
+
+/// Exits with 0 when tables are made, or refused, wherever memory for the stacks of threads ends.
+[[noreturn]] void MakeTablesWithoutRoomForThreads() {
+  constexpr rlim_t kMegabyte = 1U << 20U;
+  std::size_t num_refused = 0;
+  for (rlim_t room = 4; room <= 64; room += 4) {
+    std::size_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    rlimit limit{};
+    ::getrlimit(RLIMIT_AS, &limit);
+    const rlim_t before = limit.rlim_cur;
+    limit.rlim_cur = pages * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE)) + room * kMegabyte;
+    ::setrlimit(RLIMIT_AS, &limit);
+    {
+      const auto made = Table::Impl::Create(
+          std::make_unique<testing::SharedDirectory>(std::make_shared<FaultyDirectory>()),
+          WordTable(), {.sync = SyncPolicy::kInterval, .flush_on_close = true});
+      num_refused += made.ok() ? 0 : 1;
+    }
+    limit.rlim_cur = before;
+    ::setrlimit(RLIMIT_AS, &limit);
+  }
+  std::exit(num_refused > 0 ? 0 : 2);
+}
+
+TEST_F(TableOpenTest, ThreadsThatCannotBeStarted) {
+  if (forebay::testing::kSanitized) {
+    GTEST_SKIP() << "sanitizers need more memory than the test leaves";
+  }
+  ::testing::FLAGS_gtest_death_test_style = "threadsafe";
+  EXPECT_EXIT(MakeTablesWithoutRoomForThreads(), ::testing::ExitedWithCode(0), "");
 }
 
 TEST_F(TableOpenTest, SyncPolicies) {
