@@ -247,7 +247,7 @@ std::uint64_t NumSyncs(SyncPolicy sync) {
       const auto made = Table::Impl::Create(
           std::make_unique<testing::SharedDirectory>(std::make_shared<FaultyDirectory>()),
           WordTable(), {.sync = SyncPolicy::kInterval, .flush_on_close = true});
-      num_refused += made.ok() ? 0 : 1;
+      num_refused += made.ok() ? 0U : 1U;
     }
     limit.rlim_cur = before;
     ::setrlimit(RLIMIT_AS, &limit);
