@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from forebay import _core
+from forebay._arguments import choice
 from forebay._errors import InvalidArgumentError, naming
 
 if TYPE_CHECKING:
@@ -31,11 +32,8 @@ _SUFFIXES: dict[str, ExportFormat] = {
 
 def choose_format(name: str, asked: str | None) -> ExportFormat:
     """As asked, or as the file's name says."""
-    for known in ("arrow", "arrows", "parquet"):
-        if asked == known:
-            return known
     if asked is not None:
-        raise InvalidArgumentError(f'format must be "arrow", "arrows" or "parquet"; got {asked!r}')
+        return cast("ExportFormat", choice("format", asked, ("arrow", "arrows", "parquet")))
     by_name = _SUFFIXES.get(Path(name).suffix.lower())
     if by_name is None:
         raise InvalidArgumentError(

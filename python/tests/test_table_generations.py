@@ -247,7 +247,10 @@ def test_export_that_fails(tmp_path: Path, vectors: Floats) -> None:
         path.write_text("an older one", encoding="utf-8")
         with pytest.raises(forebay.InvalidArgumentError, match=r"end in one of \.parquet"):
             table.export(tmp_path / "words.csv")
-        with pytest.raises(forebay.InvalidArgumentError, match='"arrow", "arrows" or "parquet"'):
+        with pytest.raises(
+            forebay.InvalidArgumentError,
+            match="format must be one of arrow, arrows, parquet; got 'csv'",
+        ):
             table.export(path, format="csv")  # type: ignore[arg-type]
         with pytest.raises(forebay.InvalidArgumentError, match="no column 'x'"):
             table.export(path, columns=["x"])

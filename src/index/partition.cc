@@ -114,14 +114,6 @@ Partition::BlockList* Partition::ListWithRoomFor(std::size_t i) {
   return longer.release();
 }
 
-std::size_t Partition::list_bytes() const {
-  std::size_t bytes = 0;
-  for (const BlockList* list = list_.LoadAcquire(); list != nullptr; list = list->replaced.get()) {
-    bytes += BytesOf(*list);
-  }
-  return bytes;
-}
-
 void Partition::Write(std::uint8_t* block, std::size_t lane, const CodeRows& rows,
                       std::size_t i) const {
   const BlockLayout& layout = store_->layout();

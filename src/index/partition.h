@@ -108,8 +108,6 @@ class alignas(kCacheLine) Partition {
   [[nodiscard]] std::size_t allocated_rows() const {
     return num_blocks_.LoadAcquire() * simd::kBlockLanes;
   }
-  /// Of lists of blocks.
-  [[nodiscard]] std::size_t list_bytes() const;
 
  private:
   /// The numbers of the blocks from kInHead on.

@@ -6,11 +6,14 @@
 #include <vector>
 
 #include "model/encoder.h"
+#include "model/sampling.h"
 #include "model/vector_check.h"
 #include "simd/dispatch.h"
 
 namespace forebay::model {
 namespace {
+
+constexpr std::size_t kSampleRows = 1024;
 
 /// Rows that are encoded together, and what they become.
 struct Scratch {
@@ -61,6 +64,17 @@ double QuantizationError(const IvfPqModel& model, VectorView rows) {
     sum += SumOfErrors(model, {rows.row(begin), count, rows.dim}, &scratch);
   }
   return rows.num_rows == 0 ? 0 : sum / static_cast<double>(rows.num_rows);
+}
+
+double SampleQuantizationError(const IvfPqModel& model, std::size_t num_rows, std::uint64_t seed,
+                               const std::function<const float*(std::size_t)>& row) {
+  const std::size_t dim = model.dim();
+  std::vector<float> sample;
+  for (const std::size_t i : SampleAscending(num_rows, kSampleRows, seed)) {
+    const float* const vector = row(i);
+    sample.insert(sample.end(), vector, vector + dim);
+  }
+  return QuantizationError(model, {sample.data(), sample.size() / dim, dim});
 }
 
 }  // namespace forebay::model

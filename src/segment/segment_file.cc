@@ -98,8 +98,7 @@ Result<FileSum> SegmentWriter::Finish() {
 }
 
 Result<std::shared_ptr<const storage::Mapping>> OpenSegmentFile(const storage::Directory& directory,
-                                                                const FileSum& expected,
-                                                                bool verify) {
+                                                                const FileSum& expected) {
   auto mapping = directory.Map(expected.name);
   if (!mapping.ok()) {
     return mapping.status();
@@ -110,8 +109,7 @@ Result<std::shared_ptr<const storage::Mapping>> OpenSegmentFile(const storage::D
                                           directory.PathOf(expected.name), expected.num_bytes,
                                           bytes.size()));
   }
-  Status intact = verify ? VerifySegmentFile(directory, expected, bytes) : Status::Ok();
-  return intact.ok() ? std::move(mapping) : intact;
+  return mapping;
 }
 
 Status VerifySegmentFile(const storage::Directory& directory, const FileSum& expected,

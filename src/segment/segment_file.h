@@ -62,13 +62,12 @@ class SegmentWriter {
   std::uint64_t num_bytes_ = 0;
 };
 
-/// Maps the file. kCorruption when its size differs, or, with `verify`, its checksum; kIoError with
-/// ENOENT when it is missing.
+/// Maps the file, without reading it. kCorruption when its size differs; kIoError with ENOENT when
+/// it is missing.
 Result<std::shared_ptr<const storage::Mapping>> OpenSegmentFile(const storage::Directory& directory,
-                                                                const FileSum& expected,
-                                                                bool verify);
+                                                                const FileSum& expected);
 
-/// kCorruption when the bytes of a file that was opened without `verify` have another checksum.
+/// kCorruption when the bytes of the file, mapped, have another checksum.
 Status VerifySegmentFile(const storage::Directory& directory, const FileSum& expected,
                          std::span<const std::byte> bytes);
 

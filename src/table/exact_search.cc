@@ -56,7 +56,9 @@ class SomeQueries {
   void Gather(const RowBatch& batch, std::uint32_t begin, std::uint32_t end, const RowSet& live) {
     rows_.clear();
     const bool converts = batch.vectors.converts_when_read();
-    room_.resize(converts ? kRowsTogether * dim_ : room_.size());
+    if (converts) {
+      room_.resize(kRowsTogether * dim_);
+    }
     for (std::uint32_t row = begin; row < end; ++row) {
       if (live.Contains(row)) {
         float* const room = converts ? room_.data() + rows_.size() * dim_ : nullptr;

@@ -8,7 +8,6 @@
 #include <string>
 
 #include "model/quantization_error.h"
-#include "model/sampling.h"
 #include "segment/key_file.h"
 #include "segment/mask_file.h"
 #include "segment/segment_file.h"
@@ -187,21 +186,17 @@ Result<ManifestGeneration> WriteGeneration(storage::Directory* directory, const 
   return writer.status().ok() ? Result<ManifestGeneration>(std::move(made)) : writer.status();
 }
 
-/// For some of the rows, drawn at random; nullopt without an index.
-std::optional<double> SampleQuantizationError(const Source& source) {
+/// By a sample of its rows; nullopt without an index.
+std::optional<double> QuantizationErrorOf(const Source& source) {
   if (source.index == nullptr) {
     return std::nullopt;
   }
   const IvfPqModel& model = source.index->model();
-  const std::size_t dim = model.dim();
-  std::vector<float> room(dim);
-  std::vector<float> sample;
-  for (const std::size_t row :
-       model::SampleAscending(source.rows.size(), kMeasuredRows, source.generation.number)) {
-    const float* const vector = source.rows.Vector(static_cast<std::uint32_t>(row), room.data());
-    sample.insert(sample.end(), vector, vector + dim);
-  }
-  return model::QuantizationError(model, {sample.data(), sample.size() / dim, dim});
+  std::vector<float> room(model.dim());
+  return model::SampleQuantizationError(
+      model, source.rows.size(), source.generation.number, [&](std::size_t row) {
+        return source.rows.Vector(static_cast<std::uint32_t>(row), room.data());
+      });
 }
 
 }  // namespace
@@ -218,7 +213,7 @@ Result<std::vector<GenerationFiles>> MapGenerations(
   for (const ManifestGeneration& generation : generations) {
     all.push_back({.generation = generation});
     Status mapped = ForEachFile(all.back(), [&](const FileSum& sum, GenerationFiles::File* file) {
-      auto opened = segment::OpenSegmentFile(directory, sum, /*verify=*/false);
+      auto opened = segment::OpenSegmentFile(directory, sum);
       *file = opened.ok() ? *opened : nullptr;
       return opened.status();
     });
@@ -274,7 +269,7 @@ Result<NewGeneration> MakeGeneration(storage::Directory* directory, const TableS
     RemoveGeneration(directory, number);
     return source.status();
   }
-  source->generation.quantization_error = SampleQuantizationError(*source);
+  source->generation.quantization_error = QuantizationErrorOf(*source);
   written->quantization_error = source->generation.quantization_error;
   return NewGeneration{*std::move(written), *std::move(source)};
 }

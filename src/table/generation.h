@@ -22,9 +22,6 @@
 
 namespace forebay::table {
 
-/// So many rows show how well a model fits.
-inline constexpr std::size_t kMeasuredRows = 1024;
-
 /// What a generation is made of.
 struct GenerationContent {
   std::uint64_t number = 0;

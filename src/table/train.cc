@@ -42,19 +42,6 @@ std::vector<float> GatherLive(const Version& version, std::size_t dim, std::size
   return vectors;
 }
 
-/// For some of the rows that it was trained on, drawn at random.
-double SampleQuantizationError(const IvfPqModel& model, const std::vector<float>& trained,
-                               std::uint64_t seed) {
-  const std::size_t dim = model.dim();
-  std::vector<float> sample;
-  for (const std::size_t row :
-       model::SampleAscending(trained.size() / dim, table::kMeasuredRows, seed)) {
-    const auto begin = trained.begin() + static_cast<std::ptrdiff_t>(row * dim);
-    sample.insert(sample.end(), begin, begin + static_cast<std::ptrdiff_t>(dim));
-  }
-  return model::QuantizationError(model, {sample.data(), sample.size() / dim, dim});
-}
-
 /// Training draws as many rows for each centroid and codeword, so a copy of these is enough.
 std::size_t NumTrained(const TrainOptions& options, std::size_t num_rows) {
   const std::size_t num_codewords = options.num_bits == 4 ? 16 : 256;
@@ -107,7 +94,9 @@ Status Table::Impl::Train(const TrainOptions& asked) {
     if (!model.ok()) {
       return model.status();
     }
-    const double error = SampleQuantizationError(*model, vectors, train.seed);
+    const double error = model::SampleQuantizationError(
+        *model, vectors.size() / schema_.dim(), train.seed,
+        [&](std::size_t row) { return vectors.data() + row * schema_.dim(); });
     auto made = IvfPqMemIndex::Create(*model, IndexOptions());
     if (!made.ok()) {
       return made.status();

@@ -28,6 +28,17 @@ inline std::shared_ptr<const storage::Mapping> Mapped(FileBytes bytes) {
   return Value(directory.Map("file"));
 }
 
+/// The file, mapped, if its bytes are as expected.
+inline Result<std::shared_ptr<const storage::Mapping>> OpenVerified(
+    const storage::Directory& directory, const segment::FileSum& expected) {
+  auto mapping = segment::OpenSegmentFile(directory, expected);
+  if (!mapping.ok()) {
+    return mapping;
+  }
+  Status intact = segment::VerifySegmentFile(directory, expected, (*mapping)->bytes());
+  return intact.ok() ? std::move(mapping) : intact;
+}
+
 /// Calls body(bytes) with each byte changed, in two ways, and with every length that is too short.
 template <typename Body>
 void ForEachDamage(const FileBytes& bytes, const Body& body) {
@@ -49,7 +60,7 @@ inline void ExpectDamageIsSeen(const segment::FileSum& sum, const FileBytes& byt
   static_cast<void>(Value(directory.Create(sum.name)));
   ForEachDamage(bytes, [&](const FileBytes& altered) {
     directory.Overwrite(sum.name, altered);
-    EXPECT_THAT(OpenSegmentFile(directory, sum, /*verify=*/true),
+    EXPECT_THAT(OpenVerified(directory, sum),
                 FailsWith(StatusCode::kCorruption, "(memory)/" + sum.name));
   });
 }

@@ -27,6 +27,7 @@ using segment::FileSum;
 using segment::OpenSegmentFile;
 using segment::SegmentWriter;
 using testing::FailsWith;
+using testing::OpenVerified;
 using testing::Succeeds;
 using testing::TemporaryFolder;
 using testing::Value;
@@ -61,7 +62,7 @@ TEST(SegmentFileTest, ManySmallAppendsAreFewWrites) {
   const FileSum sum = Value(writer->Finish());
   EXPECT_EQ(sum, (FileSum{"file", all.size(), segment::Checksum(Bytes(all))}));
   EXPECT_LT(directory.num_operations(), 10U);
-  EXPECT_EQ(Text(*Value(OpenSegmentFile(directory, sum, /*verify=*/true))), all);
+  EXPECT_EQ(Text(*Value(OpenVerified(directory, sum))), all);
 }
 
 TEST(SegmentFileTest, WhatIsFinishedIsDurable) {
@@ -69,7 +70,7 @@ TEST(SegmentFileTest, WhatIsFinishedIsDurable) {
   const FileSum sum = Write(&directory, "file", "some bytes");
   ASSERT_THAT(directory.SyncNames(), Succeeds());
   const auto left = directory.AfterCrash(AfterPowerCut::kNothing, 1);
-  EXPECT_THAT(OpenSegmentFile(*left, sum, /*verify=*/true), Succeeds());
+  EXPECT_THAT(OpenVerified(*left, sum), Succeeds());
 }
 
 TEST(SegmentFileTest, AFinishedFileIsNotAppendedTo) {
@@ -113,12 +114,12 @@ TEST(SegmentFileTest, OtherBytesAreTold) {
   FileSum sum = Write(&directory, "file", "some bytes");
   testing::ExpectDamageIsSeen(sum, Value(directory.Read("file")));
   directory.Overwrite("file", testing::FileBytes(10));
-  EXPECT_THAT(OpenSegmentFile(directory, sum, /*verify=*/false), Succeeds());
+  EXPECT_THAT(OpenSegmentFile(directory, sum), Succeeds());
   sum.num_bytes = 11;
-  EXPECT_THAT(OpenSegmentFile(directory, sum, /*verify=*/false),
+  EXPECT_THAT(OpenSegmentFile(directory, sum),
               FailsWith(StatusCode::kCorruption, "expected 11 bytes, got 10"));
   sum.name = "other";
-  const Status missing = OpenSegmentFile(directory, sum, /*verify=*/true).status();
+  const Status missing = OpenVerified(directory, sum).status();
   EXPECT_EQ(missing.code(), StatusCode::kIoError);
   EXPECT_EQ(missing.os_error(), ENOENT);
 }
@@ -134,16 +135,16 @@ class PosixMappingTest : public ::testing::Test {
 
 TEST_F(PosixMappingTest, BytesStayWhenTheNameIsRemoved) {
   const FileSum sum = Write(directory_.get(), "file", "some bytes");
-  const auto mapping = Value(OpenSegmentFile(*directory_, sum, /*verify=*/true));
+  const auto mapping = Value(OpenVerified(*directory_, sum));
   ASSERT_THAT(directory_->Remove("file"), Succeeds());
   EXPECT_EQ(reinterpret_cast<std::uintptr_t>(mapping->bytes().data()) % 64, 0U);
   EXPECT_EQ(Text(*mapping), "some bytes");
-  EXPECT_EQ(OpenSegmentFile(*directory_, sum, /*verify=*/false).status().os_error(), ENOENT);
+  EXPECT_EQ(OpenSegmentFile(*directory_, sum).status().os_error(), ENOENT);
 }
 
 TEST_F(PosixMappingTest, AnEmptyFile) {
   const FileSum sum = Write(directory_.get(), "file", "");
-  EXPECT_EQ(Text(*Value(OpenSegmentFile(*directory_, sum, /*verify=*/true))), "");
+  EXPECT_EQ(Text(*Value(OpenVerified(*directory_, sum))), "");
 }
 
 TEST_F(PosixMappingTest, WhatIsNoFile) {

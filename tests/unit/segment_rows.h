@@ -21,6 +21,7 @@
 #include "segment/rows_file.h"
 #include "support/faulty_directory.h"
 #include "support/results.h"
+#include "support/segment_files.h"
 
 namespace forebay::segment_test {
 
@@ -56,7 +57,7 @@ inline Result<segment::FileSum> Write(storage::Directory* directory,
 inline std::vector<BatchPtr> WrittenAndRead(const std::vector<ArrayPtr>& arrays) {
   FaultyDirectory directory;
   const segment::FileSum sum = Value(Write(&directory, arrays));
-  return Value(segment::ReadRows(Value(segment::OpenSegmentFile(directory, sum, /*verify=*/true)),
+  return Value(segment::ReadRows(Value(testing::OpenVerified(directory, sum)),
                                  *SchemaOf(arrays.front()->type()), /*validate_in_full=*/true));
 }
 

@@ -40,13 +40,13 @@ namespace {
 
 using namespace segment_test;  // NOLINT(google-build-using-namespace): rows files, as here.
 using segment::FileSum;
-using segment::OpenSegmentFile;
 using segment::ReadRows;
 using segment::WriteRows;
 using testing::FailsWith;
 using testing::FileBytes;
 using testing::IsInvalid;
 using testing::Mapped;
+using testing::OpenVerified;
 using testing::Succeeds;
 using testing::TemporaryFolder;
 using testing::Value;
@@ -221,7 +221,7 @@ TEST(SegmentRowsFileTest, VectorsAreUsedWhereTheyAreMapped) {
   {
     const auto directory = Value(storage::PosixDirectory::Open(folder.path()));
     const FileSum sum = Value(Write(directory.get(), {vectors}));
-    const auto mapping = Value(OpenSegmentFile(*directory, sum, /*verify=*/true));
+    const auto mapping = Value(OpenVerified(*directory, sum));
     read = Value(ReadRows(mapping, *SchemaOf(vectors->type()), /*validate_in_full=*/true));
     ExpectAreMapped(read, mapping->bytes());
     for (const BatchPtr& batch : read) {
